@@ -1,0 +1,40 @@
+#include <stdatomic.h>
+
+#include "internal.h"
+
+static atomic_int chosen = -1;
+
+int tk_best_level(void) {
+#if defined(__x86_64__)
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512vl"))
+        return TK_LEVEL_AVX512;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return TK_LEVEL_AVX2;
+#endif
+    return TK_LEVEL_SSE2;
+}
+
+int tk_set_level(int level) {
+    int best = tk_best_level();
+    if (level > best) level = best;
+    if (level < TK_LEVEL_SSE2) level = TK_LEVEL_SSE2;
+    atomic_store(&chosen, level);
+    return level;
+}
+
+int tk_level(void) {
+    int level = atomic_load_explicit(&chosen, memory_order_relaxed);
+    return level >= 0 ? level : tk_set_level(tk_best_level());
+}
+
+const struct tk_kernels *tk_active(void) {
+#if defined(__x86_64__)
+    switch (tk_level()) {
+    case TK_LEVEL_AVX512: return &tk_kernels_avx512;
+    case TK_LEVEL_AVX2: return &tk_kernels_avx2;
+    default: break;
+    }
+#endif
+    return &tk_kernels_sse2;
+}

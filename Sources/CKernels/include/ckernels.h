@@ -1,0 +1,118 @@
+// Float32 kernels that neither OpenBLAS nor oneDNN has, and matrix products on OpenBLAS with a fused epilogue.
+//
+// Layouts: matrices are row-major with a leading dimension `ld` in elements; pictures are (height, width, channels),
+// so a picture is the matrix (height * width, channels). All sizes are in elements. Nothing here allocates but
+// `tk_attention` and `tk_linear_attention` (scratch per thread), and nothing fails: callers check shapes at load.
+//
+// Work is cut into tiles by shape alone, never by the number of threads, so results don't depend on it.
+#ifndef CKERNELS_H
+#define CKERNELS_H
+
+#include <stdint.h>
+
+// MARK: threads and instruction sets
+
+/// Threads that kernels and oneDNN share (libgomp's team of the calling thread). At least 1.
+void tk_set_threads(int count);
+int tk_threads(void);
+
+/// 0 = SSE2, 1 = AVX2 + FMA, 2 = AVX-512 (F, BW, DQ, VL).
+enum { TK_LEVEL_SSE2 = 0, TK_LEVEL_AVX2 = 1, TK_LEVEL_AVX512 = 2 };
+/// The best level this processor has.
+int tk_best_level(void);
+/// Forces a level (tests); the best one is used otherwise. Returns the level in force: never above the best.
+int tk_set_level(int level);
+int tk_level(void);
+
+/// Calls `body(context, i)` for i in 0..<count, in any order, on the threads of the pool.
+void tk_parallel(long count, void (*body)(void *context, long index), void *context);
+
+// MARK: matrix products
+
+enum { TK_NONE = 0, TK_GELU = 1, TK_TANH = 2, TK_SILU = 3, TK_RELU = 4 };
+
+/// c (m, n) = activation(a (m, k) * w (n, k)^T + bias (n)) + residual (m, n). `bias` and `residual` may be NULL;
+/// `residual` may be `c`.
+void tk_linear(long m, long n, long k, const float *a, long lda, const float *w, long ldw, const float *bias,
+               int activation, const float *residual, long ldr, float *c, long ldc);
+
+/// Softmax attention. q, k, v: columns [0, heads * 64) of three matrices with leading dimension `ld`, `length` rows;
+/// queries are rows `first` ..< `first + count`. out (count, heads * 64). Scale 1 / sqrt(64).
+void tk_attention(const float *q, const float *k, const float *v, long ld, long length, long heads, long first,
+                  long count, float *out);
+
+/// DC-AE's ReLU attention (arXiv 2410.10733). qkv (pixels, heads * 96): each head owns q | k | v of 32 columns.
+/// out (pixels, heads * 32). Linear form where pixels > 32, else the quadratic form.
+void tk_linear_attention(const float *qkv, long pixels, long heads, float *out);
+
+/// Grouped 1x1 convolution: for g in 0..<groups: c[:, 32g ..< 32g+32] = a[:, 32g ..< 32g+32] * w[g] (32, 32)^T.
+void tk_grouped_pointwise(const float *a, long lda, const float *w, long pixels, long groups, float *c, long ldc);
+
+// MARK: normalisations and activations
+
+/// y = (x - mean) / sqrt(var + eps) * gain + bias over rows of `width`. In place allowed.
+void tk_layer_norm(const float *x, long rows, long width, const float *gain, const float *bias, float eps, float *y);
+
+/// y = residual + x / sqrt(mean(x^2) + eps) * gain + bias over rows; `residual` may be NULL; `relu` clamps y at 0.
+void tk_rms_norm(const float *x, const float *residual, long rows, long width, const float *gain, const float *bias,
+                 float eps, int relu, float *y);
+
+/// y = silu(group_norm(x)). x (pixels, channels), `groups` groups of consecutive channels. In place allowed.
+/// `scratch` holds at least `tk_group_norm_scratch(pixels, channels)` doubles.
+void tk_group_norm_silu(const float *x, long pixels, long channels, long groups, const float *gain, const float *bias,
+                        float eps, double *scratch, float *y);
+long tk_group_norm_scratch(long pixels, long channels);
+
+/// Softmax over rows of length `width`, in place.
+void tk_softmax(float *x, long rows, long width);
+
+/// y (rows, width) = x[:, :width] * silu(x[:, width:]); x (rows, 2 * width).
+void tk_gated(const float *x, long rows, long width, float *y);
+
+// MARK: pictures
+
+/// Depthwise convolution, stride 1, zero padding size / 2. x, y (height, width, channels); w (size * size, channels);
+/// `bias` may be NULL.
+void tk_depthwise(const float *x, long height, long width, long channels, long ldx, long size, const float *w,
+                  const float *bias, float *y);
+
+/// The four 2x2 convolutions of an upsampling put in place: y (2h, 2w, c); phases: four (h, w, c) planes in the order
+/// (even row, even column), (even, odd), (odd, even), (odd, odd). Where `shortcut` is not NULL it is x (h, w, cx) and
+/// pixel_shuffle(repeat_interleave(x)) is added.
+void tk_interleave_phases(const float *phases, const float *shortcut, long shortcut_channels, long height, long width,
+                          long channels, float *y);
+
+/// y (2h, 2w, c) = pixel_shuffle(x (h, w, 4c)); `shortcut` as in tk_interleave_phases.
+void tk_pixel_shuffle(const float *x, const float *shortcut, long shortcut_channels, long height, long width,
+                      long channels, float *y);
+
+/// y (h / 2, w / 2, 4c) = pixel_unshuffle(x (h, w, c)).
+void tk_pixel_unshuffle(const float *x, long height, long width, long channels, float *y);
+
+/// y (h / 2, w / 2, cy) += the means of groups of 4 * c / cy consecutive channels of pixel_unshuffle(x (h, w, c)).
+void tk_add_unshuffled_means(const float *x, long height, long width, long channels, long out_channels, float *y);
+
+/// y (pixels, cy) += means of groups of c / cy consecutive channels of x (pixels, c).
+void tk_add_group_means(const float *x, long pixels, long channels, long out_channels, float *y);
+
+/// y (pixels, cy)[p, i] += x (pixels, c)[p, i / (cy / c)].
+void tk_add_repeated(const float *x, long pixels, long channels, long out_channels, float *y);
+
+// MARK: codes
+
+/// For every query row (count, d): the code with the smallest squared Euclidean distance, float32, summed in the order
+/// of the dimensions; the first of equals. `codes` is transposed: (d, codes). `stride` queries use codebook
+/// q % codebooks, each d * codes numbers. ids (count); best, second: squared distances of winner and runner-up.
+void tk_nearest(const float *queries, long count, long d, const float *codes, long codebooks, long code_count,
+                int32_t *ids, float *best, float *second);
+
+/// Distances (not squared): out (count, codes) of queries (count, d) to a transposed codebook (d, codes).
+void tk_distances(const float *queries, long count, long d, const float *codes, long code_count, float *out);
+
+/// Sinkhorn of arXiv 2512.16910's released code. distances (count, codes) are overwritten; ids (count).
+void tk_sinkhorn(float *distances, long count, long codes, int32_t *ids);
+
+/// Adds scale * gumbel noise: x[i] += scale * -log(max(-log(max(u[i], 1e-20)), 1e-20)).
+void tk_add_gumbel(float *x, const float *uniforms, long count, float scale);
+
+#endif

@@ -1,0 +1,3 @@
+// The baseline of x86-64 (and plain C on every other processor).
+#define TK_TABLE tk_kernels_sse2
+#include "kernels.inc"

@@ -1,0 +1,155 @@
+// Matrix products on OpenBLAS, cut into tiles of fixed size that the pool's threads take; the epilogue runs over a tile
+// while it is still in cache.
+#include <cblas.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "internal.h"
+
+enum { TILE_ROWS = 1024, TILE_COLUMNS = 192, HEAD = 64, LINEAR_HEAD = 32 };
+
+struct linear {
+    long m, n, k, lda, ldw, ldr, ldc, tile_rows, tile_columns, across;
+    float beta;
+    const float *a, *w, *bias, *residual;
+    int activation;
+    float *c;
+};
+
+static long smaller(long a, long b) { return a < b ? a : b; }
+
+static void linear_tile(void *context, long index) {
+    const struct linear *t = context;
+    long row = index / t->across * t->tile_rows, column = index % t->across * t->tile_columns;
+    long rows = smaller(t->tile_rows, t->m - row), columns = smaller(t->tile_columns, t->n - column);
+    float *c = t->c + row * t->ldc + column;
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, (int)columns, (int)t->k, 1, t->a + row * t->lda,
+                (int)t->lda, t->w + column * t->ldw, (int)t->ldw, t->beta, c, (int)t->ldc);
+    tk_active()->epilogue(c, rows, columns, t->ldc, t->bias ? t->bias + column : 0, t->activation,
+                          t->residual ? t->residual + row * t->ldr + column : 0, t->ldr);
+}
+
+void tk_linear(long m, long n, long k, const float *a, long lda, const float *w, long ldw, const float *bias,
+               int activation, const float *residual, long ldr, float *c, long ldc) {
+    // In place, the sum happens inside sgemm: it would overwrite its addend otherwise.
+    float beta = residual && residual == c ? 1 : 0;
+    if (beta != 0) residual = 0;
+    long tile_columns = m > TILE_ROWS ? 1024 : TILE_COLUMNS;
+    struct linear t = {m, n, k, lda, ldw, ldr, ldc, TILE_ROWS, tile_columns, (n + tile_columns - 1) / tile_columns,
+                       beta, a, w, bias, residual, activation, c};
+    tk_parallel((m + TILE_ROWS - 1) / TILE_ROWS * t.across, linear_tile, &t);
+}
+
+struct attention {
+    const float *q, *k, *v;
+    long ld, length, heads, first, count, block;
+    float *out, *scratch;
+};
+
+static void attention_block(void *context, long index) {
+    const struct attention *t = context;
+    long head = index % t->heads, from = index / t->heads * t->block;
+    long rows = smaller(t->block, t->count - from);
+    float *s = t->scratch + tk_thread_index() * t->block * t->length;
+    const float *q = t->q + (t->first + from) * t->ld + head * HEAD;
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, (int)t->length, HEAD, 0.125f, q, (int)t->ld,
+                t->k + head * HEAD, (int)t->ld, 0, s, (int)t->length);
+    tk_active()->softmax(s, rows, t->length);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)rows, HEAD, (int)t->length, 1, s, (int)t->length,
+                t->v + head * HEAD, (int)t->ld, 0, t->out + from * t->heads * HEAD + head * HEAD,
+                (int)(t->heads * HEAD));
+}
+
+void tk_attention(const float *q, const float *k, const float *v, long ld, long length, long heads, long first,
+                  long count, float *out) {
+    long block = smaller(count, 128);
+    float *scratch = malloc((size_t)(tk_threads() * block * length) * sizeof(float));
+    struct attention t = {q, k, v, ld, length, heads, first, count, block, out, scratch};
+    tk_parallel((count + block - 1) / block * heads, attention_block, &t);
+    free(scratch);
+}
+
+struct linear_attention {
+    const float *qkv;
+    long pixels, heads;
+    float *out, *scratch;
+};
+
+// o = (v k^T) q / (1 k^T q + 1e-15) with q, k through ReLU.
+static void linear_head(const struct linear_attention *t, const float *q, const float *k, const float *v, float *out,
+                        long ld) {
+    enum { D = LINEAR_HEAD };
+    float kv[D * D], sums[D] = {0};
+    cblas_sgemm(CblasRowMajor, CblasTrans, CblasNoTrans, D, D, (int)t->pixels, 1, k, D, v, 3 * D * (int)t->heads, 0, kv,
+                D);
+    for (long p = 0; p < t->pixels; p++)
+        for (int i = 0; i < D; i++) sums[i] += k[p * D + i];
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)t->pixels, D, D, 1, q, D, kv, D, 0, out, (int)ld);
+    for (long p = 0; p < t->pixels; p++) {
+        float total = 0;
+        for (int i = 0; i < D; i++) total += q[p * D + i] * sums[i];
+        for (int i = 0; i < D; i++) out[p * ld + i] /= total + 1e-15f;
+    }
+}
+
+// o = v (a / (sum over keys of a + 1e-15)), a = k^T q; at most 32 pixels.
+static void quadratic_head(const struct linear_attention *t, const float *q, const float *k, const float *v, float *out,
+                           long ld) {
+    enum { D = LINEAR_HEAD };
+    for (long p = 0; p < t->pixels; p++) {
+        float a[D], total = 0;
+        for (long r = 0; r < t->pixels; r++) {
+            a[r] = 0;
+            for (int i = 0; i < D; i++) a[r] += k[r * D + i] * q[p * D + i];
+            total += a[r];
+        }
+        for (int i = 0; i < D; i++) {
+            float s = 0;
+            for (long r = 0; r < t->pixels; r++) s += v[r * 3 * D * t->heads + i] * (a[r] / (total + 1e-15f));
+            out[p * ld + i] = s;
+        }
+    }
+}
+
+static void linear_attention_head(void *context, long head) {
+    enum { D = LINEAR_HEAD };
+    const struct linear_attention *t = context;
+    long ld = 3 * D * t->heads;
+    const float *base = t->qkv + head * 3 * D;
+    float *q = t->scratch + tk_thread_index() * t->pixels * 2 * D, *k = q + t->pixels * D;
+    for (long p = 0; p < t->pixels; p++)
+        for (int i = 0; i < D; i++) {
+            q[p * D + i] = fmaxf(base[p * ld + i], 0);
+            k[p * D + i] = fmaxf(base[p * ld + D + i], 0);
+        }
+    float *out = t->out + head * D;
+    if (t->pixels > D)
+        linear_head(t, q, k, base + 2 * D, out, D * t->heads);
+    else
+        quadratic_head(t, q, k, base + 2 * D, out, D * t->heads);
+}
+
+void tk_linear_attention(const float *qkv, long pixels, long heads, float *out) {
+    float *scratch = malloc((size_t)(tk_threads() * pixels * 2 * LINEAR_HEAD) * sizeof(float));
+    struct linear_attention t = {qkv, pixels, heads, out, scratch};
+    tk_parallel(heads, linear_attention_head, &t);
+    free(scratch);
+}
+
+struct grouped {
+    const float *a, *w;
+    long lda, pixels, ldc;
+    float *c;
+};
+
+static void grouped_group(void *context, long group) {
+    enum { D = LINEAR_HEAD };
+    const struct grouped *t = context;
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)t->pixels, D, D, 1, t->a + group * D, (int)t->lda,
+                t->w + group * D * D, D, 0, t->c + group * D, (int)t->ldc);
+}
+
+void tk_grouped_pointwise(const float *a, long lda, const float *w, long pixels, long groups, float *c, long ldc) {
+    struct grouped t = {a, w, lda, pixels, ldc, c};
+    tk_parallel(groups, grouped_group, &t);
+}

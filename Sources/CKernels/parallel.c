@@ -1,0 +1,147 @@
+// Row kernels over the pool's threads, in blocks of rows that depend on the shape alone.
+#include <math.h>
+
+#include "internal.h"
+
+static long block_rows(long width) {
+    long rows = 16384 / (width > 0 ? width : 1);
+    return rows < 1 ? 1 : rows;
+}
+
+struct rows {
+    const float *x, *gain, *bias, *residual;
+    long rows, width, block;
+    float eps, *y;
+    int relu;
+};
+
+static long take(const struct rows *t, long index, long *first) {
+    *first = index * t->block;
+    return t->rows - *first < t->block ? t->rows - *first : t->block;
+}
+
+static void over_rows(struct rows *t, void (*body)(void *, long)) {
+    t->block = block_rows(t->width);
+    tk_parallel((t->rows + t->block - 1) / t->block, body, t);
+}
+
+static void layer_norm_block(void *context, long index) {
+    struct rows *t = context;
+    long first, n = take(t, index, &first), at = first * t->width;
+    tk_active()->layer_norm(t->x + at, n, t->width, t->gain, t->bias, t->eps, t->y + at);
+}
+
+void tk_layer_norm(const float *x, long rows, long width, const float *gain, const float *bias, float eps, float *y) {
+    struct rows t = {x, gain, bias, 0, rows, width, 0, eps, y, 0};
+    over_rows(&t, layer_norm_block);
+}
+
+static void rms_norm_block(void *context, long index) {
+    struct rows *t = context;
+    long first, n = take(t, index, &first), at = first * t->width;
+    tk_active()->rms_norm(t->x + at, t->residual ? t->residual + at : 0, n, t->width, t->gain, t->bias, t->eps,
+                          t->relu, t->y + at);
+}
+
+void tk_rms_norm(const float *x, const float *residual, long rows, long width, const float *gain, const float *bias,
+                 float eps, int relu, float *y) {
+    struct rows t = {x, gain, bias, residual, rows, width, 0, eps, y, relu};
+    over_rows(&t, rms_norm_block);
+}
+
+static void softmax_block(void *context, long index) {
+    struct rows *t = context;
+    long first, n = take(t, index, &first);
+    tk_active()->softmax(t->y + first * t->width, n, t->width);
+}
+
+void tk_softmax(float *x, long rows, long width) {
+    struct rows t = {0, 0, 0, 0, rows, width, 0, 0, x, 0};
+    over_rows(&t, softmax_block);
+}
+
+static void gated_block(void *context, long index) {
+    struct rows *t = context;
+    long first, n = take(t, index, &first);
+    tk_active()->gated(t->x + first * 2 * t->width, n, t->width, t->y + first * t->width);
+}
+
+void tk_gated(const float *x, long rows, long width, float *y) {
+    struct rows t = {x, 0, 0, 0, rows, width, 0, 0, y, 0};
+    over_rows(&t, gated_block);
+}
+
+// MARK: group normalisation
+
+enum { NORM_ROWS = 1024 };
+
+struct group_norm {
+    const float *x;
+    long pixels, channels;
+    double *partial;
+    float *scale, *shift, *y;
+};
+
+static long norm_rows(const struct group_norm *t, long index) {
+    long left = t->pixels - index * NORM_ROWS;
+    return left < NORM_ROWS ? left : NORM_ROWS;
+}
+
+static void group_sums(void *context, long index) {
+    struct group_norm *t = context;
+    double *sums = t->partial + index * 2 * t->channels;
+    tk_active()->channel_sums(t->x + index * NORM_ROWS * t->channels, norm_rows(t, index), t->channels, sums,
+                              sums + t->channels);
+}
+
+static void group_apply(void *context, long index) {
+    struct group_norm *t = context;
+    long at = index * NORM_ROWS * t->channels;
+    tk_active()->scale_shift_silu(t->x + at, norm_rows(t, index), t->channels, t->scale, t->shift, t->y + at);
+}
+
+long tk_group_norm_scratch(long pixels, long channels) {
+    return ((pixels + NORM_ROWS - 1) / NORM_ROWS + 1) * 2 * channels;
+}
+
+void tk_group_norm_silu(const float *x, long pixels, long channels, long groups, const float *gain, const float *bias,
+                        float eps, double *scratch, float *y) {
+    long blocks = (pixels + NORM_ROWS - 1) / NORM_ROWS, each = channels / groups;
+    float *scale = (float *)(scratch + blocks * 2 * channels), *shift = scale + channels;
+    struct group_norm t = {x, pixels, channels, scratch, scale, shift, y};
+    tk_parallel(blocks, group_sums, &t);
+    for (long g = 0; g < groups; g++) {
+        double sum = 0, square = 0, count = (double)pixels * (double)each;
+        for (long b = 0; b < blocks; b++)
+            for (long c = g * each; c < (g + 1) * each; c++) {
+                sum += scratch[b * 2 * channels + c];
+                square += scratch[b * 2 * channels + channels + c];
+            }
+        double mean = sum / count, variance = square / count - mean * mean;
+        double inverse = 1 / sqrt((variance > 0 ? variance : 0) + (double)eps);
+        for (long c = g * each; c < (g + 1) * each; c++) {
+            scale[c] = (float)(inverse * gain[c]);
+            shift[c] = (float)(bias[c] - mean * inverse * gain[c]);
+        }
+    }
+    tk_parallel(blocks, group_apply, &t);
+}
+
+// MARK: depthwise convolution
+
+struct depthwise {
+    const float *x, *w, *bias;
+    long height, width, channels, ldx, size;
+    float *y;
+};
+
+static void depthwise_row(void *context, long row) {
+    struct depthwise *t = context;
+    tk_active()->depthwise_row(t->x, row, t->height, t->width, t->channels, t->ldx, t->size, t->w, t->bias, t->y);
+}
+
+void tk_depthwise(const float *x, long height, long width, long channels, long ldx, long size, const float *w,
+                  const float *bias, float *y) {
+    struct depthwise t = {x, w, bias, height, width, channels, ldx, size, y};
+    tk_parallel(height, depthwise_row, &t);
+}

@@ -1,0 +1,49 @@
+// One pool for everything: libgomp's, the one oneDNN (Debian) runs on. OpenBLAS is told to use one thread and is called
+// from inside. GOMP_parallel is libgomp's entry point for `#pragma omp parallel`, called by name because the compiler
+// here emits LLVM's OpenMP instead.
+#include <stdatomic.h>
+
+#include "internal.h"
+
+extern void GOMP_parallel(void (*body)(void *), void *data, unsigned threads, unsigned flags);
+extern int omp_get_thread_num(void);
+extern void omp_set_num_threads(int);
+extern int omp_get_max_threads(void);
+extern void openblas_set_num_threads(int);
+
+struct job {
+    void (*body)(void *, long);
+    void *context;
+    long count;
+    atomic_long next;
+};
+
+static void work(void *data) {
+    struct job *job = data;
+    for (;;) {
+        long i = atomic_fetch_add_explicit(&job->next, 1, memory_order_relaxed);
+        if (i >= job->count) return;
+        job->body(job->context, i);
+    }
+}
+
+void tk_set_threads(int count) {
+    omp_set_num_threads(count < 1 ? 1 : count);
+    openblas_set_num_threads(1);
+}
+
+int tk_threads(void) { return omp_get_max_threads(); }
+
+int tk_thread_index(void) { return omp_get_thread_num(); }
+
+void tk_parallel(long count, void (*body)(void *, long), void *context) {
+    if (count <= 0) return;
+    struct job job = {body, context, count, 0};
+    int threads = tk_threads();
+    if (threads > count) threads = (int)count;
+    if (threads == 1) {
+        work(&job);
+    } else {
+        GOMP_parallel(work, &job, (unsigned)threads, 0);
+    }
+}

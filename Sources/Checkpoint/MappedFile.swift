@@ -1,0 +1,65 @@
+import Glibc
+
+/// What tells one state of a file from another without reading it.
+public struct FileIdentity: Sendable, Hashable {
+    /// In bytes.
+    public let size: Int
+    /// Last modification, nanoseconds since 1970.
+    public let modified: Int
+    public let inode: UInt64
+    public let device: UInt64
+}
+
+/// Owns a read-only mapping of a whole file. The bytes are valid while the owner lives.
+///
+/// A file that shrinks while it is mapped ends the process with SIGBUS: model files are replaced by renaming.
+public struct MappedFile: ~Copyable, @unchecked Sendable {
+    // Unchecked because the compiler can't see that nobody writes to the mapping.
+
+    /// The whole file, at least one byte, page-aligned.
+    public let bytes: UnsafeRawBufferPointer
+    public let identity: FileIdentity
+
+    /// Throws `unreadable`, `notAFile` or `empty`.
+    public init(path: String) throws(CheckpointError) {
+        // Without O_NONBLOCK, opening a pipe would wait for its writer.
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard descriptor >= 0 else { throw Self.systemError(path) }
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw Self.systemError(path) }
+        guard status.st_mode & S_IFMT == S_IFREG else { throw .notAFile(path: path) }
+        let size = Int(status.st_size)
+        guard size > 0 else { throw .empty(path: path) }
+        guard let address = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), address != MAP_FAILED else {
+            throw Self.systemError(path)
+        }
+        bytes = UnsafeRawBufferPointer(start: address, count: size)
+        let seconds = status.st_mtim.tv_sec.multipliedReportingOverflow(by: 1_000_000_000).partialValue
+        identity = FileIdentity(
+            size: size, modified: seconds &+ status.st_mtim.tv_nsec, inode: UInt64(status.st_ino),
+            device: UInt64(status.st_dev))
+    }
+
+    deinit {
+        munmap(UnsafeMutableRawPointer(mutating: bytes.baseAddress), bytes.count)
+    }
+
+    private static func systemError(_ path: String) -> CheckpointError {
+        .unreadable(path: path, reason: String(cString: strerror(errno)))
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    /// The little-endian number at that offset; `nil` where it would reach outside the buffer.
+    func littleEndian<Number: FixedWidthInteger>(_ type: Number.Type = Number.self, at offset: Int) -> Number? {
+        guard offset >= 0, offset <= count, count - offset >= MemoryLayout<Number>.size else { return nil }
+        return Number(littleEndian: loadUnaligned(fromByteOffset: offset, as: Number.self))
+    }
+
+    /// `length` bytes from `start`; `nil` where they would reach outside the buffer.
+    func part(_ start: Int, _ length: Int) -> UnsafeRawBufferPointer? {
+        guard start >= 0, length >= 0, start <= count, count - start >= length else { return nil }
+        return UnsafeRawBufferPointer(rebasing: self[start..<start + length])
+    }
+}

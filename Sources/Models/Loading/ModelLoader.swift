@@ -1,0 +1,43 @@
+import Checkpoint
+
+/// From a folder to a tokenizer.
+public enum ModelLoader {
+    /// Reads a model whole; its architecture is told by its tensors' names. Uses the calling thread's pool.
+    ///
+    /// - Throws: `ModelError`, `CheckpointError` or `ConvolutionError`, each one clear line.
+    public static func load(_ source: ModelSource) throws -> LoadedModel {
+        let folder = try ModelFolder(source.folder)
+        let weights = try folder.weights(preferring: ["model.safetensors", "ckpt.pth"])
+        let file = try CheckpointFile(path: weights)
+        let config = try folder.config()
+        let settings = try ConfigNode.load(path: config)
+        if file.has("quantizer.embeddings") {
+            return try ReVQLoading(source: source, file: file, configPath: config, config: settings).load()
+        }
+        if file.has("quantize.embedding") {
+            return try SFTokLoading(source: source, file: file, configPath: config, config: settings).load()
+        }
+        throw ModelError.structure("\(weights): \(whatElse(file))")
+    }
+
+    private static func whatElse(_ file: CheckpointFile) -> String {
+        let expected = "expected SFTok ('quantize.embedding') or ReVQ ('quantizer.embeddings')"
+        if file.has("model.embeddings.word_embeddings.weight") {
+            return "this is SFTok's generator, which makes tokens from classes; \(expected)"
+        }
+        if file.has("encoder.conv_in.weight") || file.has("encoder.conv_in.conv.weight") {
+            return "this is a VAE, which has no tokens by itself; \(expected)"
+        }
+        let some = file.names.sorted().prefix(3).map { "'\($0)'" }.joined(separator: ", ")
+        return "no tokenizer's tensors: \(expected), found \(some.isEmpty ? "none" : some)"
+    }
+}
+
+/// Puts the file before a message about its structure.
+func naming<T>(_ file: CheckpointFile, _ body: () throws -> T) throws -> T {
+    do {
+        return try body()
+    } catch ModelError.structure(let text) where !text.hasPrefix(file.path) {
+        throw ModelError.structure("\(file.path): \(text)")
+    }
+}

@@ -1,0 +1,56 @@
+/// Where a model's files are: `ID=FOLDER[,vae=FOLDER][,preprocessor=FILE][,precision=fp32]`.
+public struct ModelSource: Sendable, Hashable {
+    /// What requests call it: letters, digits, `.`, `_` and `-`.
+    public var id: String
+    public var folder: String
+    /// ReVQ: the DC-AE's folder; `nil`: `vae` in `folder`.
+    public var vae: String?
+    /// ReVQ: the file of means and deviations; `nil`: `preprocessor.pth` in `folder`.
+    public var preprocessor: String?
+
+    public init(id: String, folder: String, vae: String? = nil, preprocessor: String? = nil) {
+        self.id = id
+        self.folder = folder
+        self.vae = vae
+        self.preprocessor = preprocessor
+    }
+
+    /// Reads the form above; a bare `FOLDER` gets its last path component as id.
+    public init(parsing text: String) throws(ModelError) {
+        var parts = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
+        let first = parts.removeFirst()
+        if let equals = first.firstIndex(of: "=") {
+            id = String(first[..<equals])
+            folder = String(first[first.index(after: equals)...])
+        } else {
+            folder = first
+            id = first.split(separator: "/").last.map(String.init) ?? ""
+        }
+        guard !folder.isEmpty else { throw .config("--model \(text): expected ID=FOLDER, found no folder") }
+        let allowed = !id.isEmpty && id.utf8.count <= 128 && id.utf8.allSatisfy(Self.isNameByte)
+        guard allowed else {
+            throw .config("--model \(text): the id '\(id)' is not made of letters, digits, '.', '_' and '-'")
+        }
+        for part in parts {
+            let pair = part.split(separator: "=", maxSplits: 1).map(String.init)
+            switch (pair.first, pair.count) {
+            case ("vae", 2): vae = pair[1]
+            case ("preprocessor", 2): preprocessor = pair[1]
+            case ("precision", 2) where pair[1] == "fp32": break
+            case ("precision", 2):
+                throw .config("--model \(text): precision '\(pair[1])' is not available; expected fp32")
+            default:
+                throw .config("--model \(text): '\(part)' is not one of vae=FOLDER, preprocessor=FILE, precision=fp32")
+            }
+        }
+    }
+
+    private static func isNameByte(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):
+            true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,92 @@
+import Checkpoint
+import TokenizerCore
+
+/// Reads an SFTok checkpoint: one file of tensors and a configuration with the sampler's settings.
+struct SFTokLoading {
+    let source: ModelSource
+    let file: CheckpointFile
+    let configPath: String
+    let config: ConfigNode
+
+    /// Buffers that old and new releases carry and nobody needs.
+    private static let buffers = ["quantize.index_offset", "index_offset", "count"]
+
+    func load() throws -> LoadedModel {
+        let root = TensorScope(file: file)
+        let parts = try naming(file) { try SFTokParts(root) }
+        try root.requireSound(ignoring: Self.buffers)
+        let sampler = try sampling()
+        var contract = TokenContract(
+            architecture: "sftok", tokensPerImage: parts.encoder.latents, codebookSize: parts.codebooks.count,
+            perPositionCodebooks: false, assignments: [.sinkhorn, .nearest], defaultSteps: sampler.steps,
+            defaultTemperature: sampler.temperature,
+            preprocessing: Preprocessing(filter: .bicubic, size: parts.encoder.imageSize), precision: "fp32",
+            fingerprint: "", parameters: 0)
+        let used = file.names.filter { !Self.buffers.contains($0) }
+        let tensors = used.map { FingerprintedTensor(file: file, name: $0, canonicalName: Self.canonical($0)) }
+        contract.parameters = tensors.reduce(0) { $0 + $1.count }
+        contract.fingerprint = try Fingerprint.of(tensors, contract)
+        let model = SFTokModel(parts: parts, contract: contract, annealing: sampler.annealing)
+        return LoadedModel(
+            tokenizer: model,
+            description: ModelDescription(
+                id: source.id, contract: contract, files: [("weights", file.path), ("configuration", configPath)],
+                facts: facts(parts, sampler), warnings: warnings(parts)))
+    }
+
+    /// The name an older release used.
+    private static func canonical(_ name: String) -> String {
+        name == "decoder.embedding_positional_embedding" ? "decoder.learnable_embedding_positional_embedding" : name
+    }
+
+    /// `model.generator` if there (the authors' code), else `model.decoder` (the published files), else the defaults.
+    private func sampling() throws -> Sampling {
+        let node = config["model"]?["generator"] ?? config["model"]?["decoder"]
+        let steps = node?["num_steps"]?.int ?? 8
+        let temperature = node?["randomize_temperature"]?.double ?? 1
+        guard (1...64).contains(steps) else {
+            throw ModelError.config("\(configPath): num_steps is \(steps), expected 1 to 64")
+        }
+        guard (0...100).contains(temperature) else {
+            throw ModelError.config("\(configPath): randomize_temperature is \(temperature), expected 0 to 100")
+        }
+        return Sampling(
+            steps: steps, temperature: Float(temperature),
+            annealing: node?["softmax_temperature_annealing"]?.bool ?? false)
+    }
+
+    private func facts(_ parts: SFTokParts, _ sampler: Sampling) -> [(name: String, value: String)] {
+        [
+            (
+                "encoder",
+                "\(parts.encoder.depth) layers, \(parts.encoder.width) wide, patches of \(parts.encoder.patch)"
+            ),
+            ("decoder", "\(parts.decoder.depth) layers, \(parts.decoder.width) wide"),
+            ("grid", "\(parts.decoder.proxies) positions of \(parts.decoder.proxyCodes) proxy codes"),
+            ("token width", "\(parts.encoder.tokenWidth)"),
+            ("steps", "\(sampler.steps), temperature \(sampler.temperature)"),
+        ]
+    }
+
+    private func warnings(_ parts: SFTokParts) -> [String] {
+        let node = config["model"]?["vq_model"]
+        let claims: [(String, Int?, Int)] = [
+            ("model.vq_model.codebook_size", node?["codebook_size"]?.int, parts.codebooks.count),
+            ("model.vq_model.token_size", node?["token_size"]?.int, parts.encoder.tokenWidth),
+            ("model.vq_model.num_latent_tokens", node?["num_latent_tokens"]?.int, parts.encoder.latents),
+            (
+                "dataset.preprocessing.crop_size", config["dataset"]?["preprocessing"]?["crop_size"]?.int,
+                parts.encoder.imageSize
+            ),
+        ]
+        return disagreements(claims, in: configPath)
+    }
+}
+
+/// One line for every number that a configuration gives and the tensors contradict.
+func disagreements(_ claims: [(String, Int?, Int)], in path: String) -> [String] {
+    claims.compactMap { name, claimed, actual in
+        guard let claimed, claimed != actual else { return nil }
+        return "\(path): \(name) is \(claimed), the tensors say \(actual); the tensors win"
+    }
+}

@@ -1,0 +1,114 @@
+import Checkpoint
+import Tensor
+
+/// The MaskGIT-VQGAN decoder: (side, side, 256) -> (16 side, 16 side, 3), about [0, 1] (arXiv 2202.04200).
+final class PixelDecoder {
+    private struct Stage {
+        var blocks: [ResidualBlock]
+        var upsampling: UpsamplingConvolution?
+    }
+
+    private let input: Convolution
+    private let middle: [ResidualBlock]
+    /// From the smallest to the largest picture.
+    private var stages: [Stage] = []
+    private let outputNorm: Affine
+    private let output: Convolution
+
+    init(_ scope: TensorScope, latentWidth: Int, side: Int) throws {
+        var width = try scope.dimensions("conv_in.weight", rank: 4)[0]
+        input = try scope.convolution(
+            "conv_in", .init(inputs: latentWidth, outputs: width, height: side, width: side))
+        middle = try scope.childIndices("mid").map {
+            try ResidualBlock(scope.scope("mid.\($0)"), inputs: width, side: side)
+        }
+        var side = side
+        for stage in scope.childIndices("up").reversed() {
+            var blocks: [ResidualBlock] = []
+            for index in scope.childIndices("up.\(stage).block") {
+                let block = try ResidualBlock(scope.scope("up.\(stage).block.\(index)"), inputs: width, side: side)
+                width = block.outputs
+                blocks.append(block)
+            }
+            var upsampling: UpsamplingConvolution?
+            if stage > 0 {
+                upsampling = try scope.upsampling(
+                    "up.\(stage).upsample_conv", inputs: width, outputs: width, height: side, width: side)
+                side *= 2
+            }
+            stages.append(Stage(blocks: blocks, upsampling: upsampling))
+        }
+        outputNorm = try scope.affine("norm_out", width: width)
+        output = try scope.convolution("conv_out", .init(inputs: width, outputs: 3, height: side, width: side))
+    }
+
+    func callAsFunction(_ z: Plane, _ pool: ScratchPool) -> Plane {
+        var x = input(z, pool)
+        for block in middle { x = block(x, pool) }
+        for stage in stages {
+            for block in stage.blocks { x = block(x, pool) }
+            if let upsampling = stage.upsampling { x = upsampling(x, shortcut: false, pool) }
+        }
+        return output(outputNorm.groupNormSiLU(x, pool), pool)
+    }
+}
+
+/// GroupNorm, SiLU, convolution, twice, and a shortcut.
+///
+/// Where channels change, the released code takes the shortcut from the branch's own output: h + N h, N a 1x1
+/// convolution without bias. The second convolution has none either, so (1 + N) is folded into its weights.
+private final class ResidualBlock {
+    let outputs: Int
+    private let changesWidth: Bool
+    private let norm1: Affine
+    private let conv1: Convolution
+    private let norm2: Affine
+    private let conv2: Convolution
+
+    init(_ scope: TensorScope, inputs: Int, side: Int) throws {
+        outputs = try scope.dimensions("conv1.weight", rank: 4)[0]
+        changesWidth = scope.has("nin_shortcut.weight")
+        guard changesWidth || inputs == outputs else {
+            throw ModelError.structure(
+                "\(scope.prefix)nin_shortcut.weight: missing, needed where \(inputs) channels become \(outputs)")
+        }
+        norm1 = try scope.affine("norm1", width: inputs)
+        conv1 = try scope.convolution("conv1", .init(inputs: inputs, outputs: outputs, height: side, width: side))
+        norm2 = try scope.affine("norm2", width: outputs)
+        let shape = Convolution.Shape(inputs: outputs, outputs: outputs, height: side, width: side)
+        let weight = try scope.buffer("conv2.weight", [outputs, outputs, 3, 3])
+        if changesWidth {
+            let shortcut = try scope.buffer("nin_shortcut.weight", [outputs, outputs, 1, 1])
+            let folded = ResidualBlock.fold(shortcut, into: weight, outputs: outputs)
+            conv2 = try Convolution(shape, weight: folded, bias: nil)
+        } else {
+            conv2 = try Convolution(shape, weight: weight, bias: nil, accumulate: true)
+        }
+    }
+
+    /// (1 + shortcut) * weight over output channels.
+    private static func fold(
+        _ shortcut: borrowing FloatBuffer, into weight: borrowing FloatBuffer, outputs: Int
+    ) -> FloatBuffer {
+        let each = weight.count / outputs
+        let folded = FloatBuffer(count: weight.count)
+        folded.data.update(from: weight.data, count: weight.count)
+        for output in 0..<outputs {
+            let target = folded.data + output * each
+            for input in 0..<outputs {
+                let factor = shortcut.data[output * outputs + input]
+                let source = weight.data + input * each
+                for index in 0..<each { target[index] += factor * source[index] }
+            }
+        }
+        return folded
+    }
+
+    /// x -> (h, w, outputs); in place where the width stays.
+    func callAsFunction(_ x: Plane, _ pool: ScratchPool) -> Plane {
+        let h = norm2.groupNormSiLU(conv1(norm1.groupNormSiLU(x, pool), pool), pool)
+        if changesWidth { return conv2(h, pool) }
+        conv2.run(h, to: x)
+        return x
+    }
+}

@@ -1,0 +1,78 @@
+import Checkpoint
+import Tensor
+
+/// SFTok's multi-step decoder: tokens -> logits over proxy codes of every grid position (arXiv 2512.16910, section 3).
+final class SFTokDecoder {
+    let width: Int
+    /// Positions of the grid, 256.
+    let proxies: Int
+    /// Proxy codes, 1024; the mask has the id after the last.
+    let proxyCodes: Int
+    private let tokenWidth: Int
+    private let latents: Int
+    /// (1 + proxies, width): class and positions.
+    private let positions: FloatBuffer
+    /// (proxyCodes + 1, width).
+    private let embedding: FloatBuffer
+    private let conditionPositions: FloatBuffer
+    private let conditionEmbedding: Linear
+    private let normBefore: Affine
+    private let transformer: Transformer
+    private let normAfter: Affine
+    private let hidden: Linear
+    private let output: Linear
+
+    init(_ scope: TensorScope, latents: Int, tokenWidth: Int) throws {
+        self.latents = latents
+        self.tokenWidth = tokenWidth
+        // The name before the authors renamed it.
+        let old = "embedding_positional_embedding"
+        let name = scope.has(old) ? old : "learnable_embedding_positional_embedding"
+        let shape = try scope.dimensions("learnable_embedding.weight", rank: 2)
+        width = shape[1]
+        proxyCodes = shape[0] - 1
+        proxies = try scope.dimensions(name, rank: 2)[0] - 1
+        guard proxyCodes > 0, proxies > 0 else {
+            throw ModelError.structure("\(scope.prefix)*: no proxy codes or no grid positions: \(shape)")
+        }
+        positions = try scope.buffer(name, [proxies + 1, width])
+        let classVector = try scope.buffer("class_embedding", [1, width])
+        for index in 0..<width { positions.data[index] += classVector.data[index] }
+        embedding = try scope.buffer("learnable_embedding.weight", [proxyCodes + 1, width])
+        conditionPositions = try scope.buffer("condition_positional_embedding", [latents, width])
+        conditionEmbedding = try scope.linear("decoder_embed", inputs: tokenWidth, outputs: width)
+        normBefore = try scope.affine("ln_pre", width: width)
+        transformer = try Transformer(scope.scope("transformer"), width: width)
+        normAfter = try scope.affine("ln_post", width: width)
+        hidden = try scope.linear("ffn.0", inputs: width, outputs: 2 * width, pointwise: true)
+        output = try scope.linear("ffn.2", inputs: 2 * width, outputs: proxyCodes, pointwise: true)
+    }
+
+    var depth: Int { transformer.depth }
+    var maskID: Int32 { Int32(proxyCodes) }
+
+    /// Codes (latents, tokenWidth) of unit length -> what every step appends, (latents, width).
+    func condition(_ codes: Plane, _ pool: ScratchPool) -> Plane {
+        let y = pool.plane(latents, 1, width)
+        conditionEmbedding.run(
+            .init(codes), rows: latents, to: .init(y), residual: .init(conditionPositions.data, ld: width))
+        return y
+    }
+
+    /// One pass. ids (proxies), `maskID` where masked -> logits (proxies, proxyCodes).
+    func logits(_ ids: [Int32], condition: Plane, _ pool: ScratchPool) -> Plane {
+        precondition(ids.count == proxies)
+        let x = pool.plane(1 + proxies + latents, 1, width)
+        x.data.update(from: positions.data, count: (1 + proxies) * width)
+        for (position, id) in ids.enumerated() {
+            let target = x.data + (1 + position) * width
+            let source = embedding.data + Int(id) * width
+            for index in 0..<width { target[index] += source[index] }
+        }
+        (x.data + (1 + proxies) * width).update(from: condition.data, count: latents * width)
+        normBefore.layerNorm(x.data, rows: x.rows, eps: 1e-5, to: x.data)
+        let y = transformer(x, rows: 1..<1 + proxies, pool)
+        normAfter.layerNorm(y.data, rows: proxies, eps: 1e-5, to: y.data)
+        return output(hidden(y, pool, activation: .tanh), pool)
+    }
+}

@@ -1,0 +1,162 @@
+import Checkpoint
+import Tensor
+import TokenizerCore
+
+/// SFTok (arXiv 2512.16910): ViT encoder, unit-length codes, multi-step masked decoder, MaskGIT-VQGAN pixels.
+package final class SFTokModel: Tokenizer {
+    package let contract: TokenContract
+    private let encoder: SFTokEncoder
+    private let decoder: SFTokDecoder
+    private let pixelDecoder: PixelDecoder
+    /// Proxy codes' vectors, transposed: softmaxed logits times it is the pixel decoder's input.
+    private let proxyCodebook: Linear
+    private let codebooks: Codebooks
+    private let annealing: Bool
+    package let pool = ScratchPool()
+
+    init(parts: SFTokParts, contract: TokenContract, annealing: Bool) {
+        encoder = parts.encoder
+        decoder = parts.decoder
+        pixelDecoder = parts.pixelDecoder
+        proxyCodebook = parts.proxyCodebook
+        codebooks = parts.codebooks
+        self.contract = contract
+        self.annealing = annealing
+    }
+
+    package func encode(_ image: RGBImage, options: EncodeOptions) throws(TokenizerError) -> TokenSequence {
+        try check(image)
+        return assign(
+            features(of: image), assignment: options.assignment ?? contract.assignments[0],
+            wantsMargins: options.wantsMargins)
+    }
+
+    package func decode(_ tokens: [Int32], options: DecodeOptions) throws(TokenizerError) -> RGBImage {
+        try check(tokens)
+        let sampling = Sampling(
+            steps: options.steps ?? contract.defaultSteps ?? 8,
+            temperature: options.temperature ?? contract.defaultTemperature ?? 1, annealing: annealing,
+            seed: options.seed)
+        guard (1...64).contains(sampling.steps) else {
+            throw .option(name: "steps", reason: "\(sampling.steps) is not in 1 ... 64")
+        }
+        guard (0...100).contains(sampling.temperature) else {
+            throw .option(name: "temperature", reason: "\(sampling.temperature) is not in 0 ... 100")
+        }
+        return Pixels.image(pixels(of: generate(tokens, sampling)), scale: 1, offset: 0)
+    }
+
+    package func codebook() -> CodebookTable {
+        CodebookTable(shape: [codebooks.count, codebooks.dimensions], values: codebooks.values)
+    }
+
+    /// Encoder output of a picture before quantization, (tokens, token width).
+    package func features(of image: RGBImage) -> Plane { encoder(image, pool) }
+
+    /// Features, which are scaled to unit length, to ids.
+    package func assign(_ z: Plane, assignment: Assignment, wantsMargins: Bool) -> TokenSequence {
+        z.normalizeRows()
+        let nearest = assignment == .nearest || wantsMargins ? codebooks.nearest(z.data, count: z.rows) : nil
+        let ids =
+            switch assignment {
+            case .nearest: nearest?.ids ?? []
+            case .sinkhorn: codebooks.distances(z, pool).sinkhorn()
+            }
+        return TokenSequence(ids: ids, margins: wantsMargins ? nearest?.margins : nil)
+    }
+
+    /// Distances (tokens, codes) of features, which are scaled to unit length.
+    package func distances(_ z: Plane) -> Plane {
+        z.normalizeRows()
+        return codebooks.distances(z, pool)
+    }
+
+    /// The vectors of tokens as the decoder's condition.
+    package func condition(_ tokens: [Int32]) -> Plane {
+        let codes = pool.plane(tokens.count, 1, codebooks.dimensions)
+        for (position, id) in tokens.enumerated() {
+            codebooks.copy(Int(id), book: 0, to: codes.data + position * codebooks.dimensions)
+        }
+        return decoder.condition(codes, pool)
+    }
+
+    /// All positions masked.
+    package var blankIDs: [Int32] { [Int32](repeating: decoder.maskID, count: decoder.proxies) }
+
+    /// One pass: ids of the grid -> logits (positions, proxy codes).
+    package func logits(_ ids: [Int32], condition: Plane) -> Plane { decoder.logits(ids, condition: condition, pool) }
+
+    package func sampler(_ sampling: Sampling) -> MaskedSampler { MaskedSampler(sampling, maskID: decoder.maskID) }
+
+    /// Logits of the last step: pixels come from them, not from the sampled ids.
+    package func generate(_ tokens: [Int32], _ sampling: Sampling) -> Plane {
+        let condition = condition(tokens)
+        var sampler = sampler(sampling)
+        var ids = blankIDs
+        for step in 0..<sampling.steps - 1 {
+            ids = sampler.decide(ids, step: step, logits: logits(ids, condition: condition), pool).ids
+        }
+        let last = logits(ids, condition: condition)
+        if sampling.annealing {
+            for index in 0..<last.count { last.data[index] /= 0.5 }
+        }
+        return last
+    }
+
+    /// Logits, which are softmaxed in place, to pixels (256, 256, 3) in about [0, 1].
+    package func pixels(of logits: Plane) -> Plane {
+        logits.softmax()
+        let side = Int(Double(logits.rows).squareRoot())
+        let z = pool.plane(side, side, proxyCodebook.outputs)
+        proxyCodebook.run(.init(logits), rows: logits.rows, to: .init(z))
+        return pixelDecoder(z, pool)
+    }
+}
+
+/// The networks of an SFTok checkpoint.
+struct SFTokParts {
+    let encoder: SFTokEncoder
+    let decoder: SFTokDecoder
+    let pixelDecoder: PixelDecoder
+    let proxyCodebook: Linear
+    let codebooks: Codebooks
+
+    init(_ root: TensorScope) throws {
+        encoder = try SFTokEncoder(root)
+        decoder = try SFTokDecoder(root.scope("decoder"), latents: encoder.latents, tokenWidth: encoder.tokenWidth)
+        let side = Int(Double(decoder.proxies).squareRoot())
+        guard side * side == decoder.proxies, side * 16 == encoder.imageSize else {
+            throw ModelError.structure(
+                "decoder: \(decoder.proxies) grid positions don't make a picture of \(encoder.imageSize) pixels")
+        }
+        codebooks = try SFTokParts.codebooks(root.scope("quantize"), width: encoder.tokenWidth)
+        let scope = root.scope("pixel_quantize")
+        let width = try scope.dimensions("embedding.weight", rank: 2)[1]
+        let vectors = try scope.buffer("embedding.weight", [decoder.proxyCodes, width])
+        proxyCodebook = Linear(
+            inputs: decoder.proxyCodes, outputs: width, weight: transposed(vectors, rows: decoder.proxyCodes),
+            bias: nil)
+        pixelDecoder = try PixelDecoder(root.scope("pixel_decoder"), latentWidth: width, side: side)
+    }
+
+    /// normalize(embedding * shared_linear): codes of unit length.
+    private static func codebooks(_ scope: TensorScope, width: Int) throws -> Codebooks {
+        let shape = try scope.dimensions("embedding", rank: 3)
+        let embedding = try scope.buffer("embedding", [1, shape[1], width])
+        let linear = try scope.linear("shared_linear", inputs: width, outputs: width)
+        let pool = ScratchPool()
+        let codes = pool.plane(shape[1], 1, width)
+        linear.run(.init(embedding.data, ld: width), rows: shape[1], to: .init(codes))
+        codes.normalizeRows()
+        return Codebooks(books: 1, count: shape[1], dimensions: width, codes: FloatBuffer(codes.values))
+    }
+}
+
+private func transposed(_ matrix: borrowing FloatBuffer, rows: Int) -> FloatBuffer {
+    let columns = matrix.count / rows
+    let out = FloatBuffer(count: matrix.count)
+    for row in 0..<rows {
+        for column in 0..<columns { out.data[column * rows + row] = matrix.data[row * columns + column] }
+    }
+    return out
+}

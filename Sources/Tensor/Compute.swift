@@ -1,0 +1,25 @@
+import CKernels
+
+/// The threads and instructions that kernels, OpenBLAS and oneDNN use. Process-wide.
+public enum Compute {
+    /// Instruction sets of the C kernels, weakest first.
+    public enum Level: Int32, CaseIterable, Sendable {
+        case sse2 = 0
+        case avx2 = 1
+        case avx512 = 2
+    }
+
+    /// Sets the size of the pool for the calling thread's work. At least 1.
+    public static func setThreads(_ count: Int) { tk_set_threads(Int32(clamping: max(1, count))) }
+
+    public static var threads: Int { Int(tk_threads()) }
+
+    /// The level in force.
+    public static var level: Level { Level(rawValue: tk_level()) ?? .sse2 }
+
+    public static var bestLevel: Level { Level(rawValue: tk_best_level()) ?? .sse2 }
+
+    /// Forces a level no better than the processor's (tests); returns the one in force.
+    @discardableResult
+    public static func force(_ level: Level) -> Level { Level(rawValue: tk_set_level(level.rawValue)) ?? .sse2 }
+}

@@ -1,0 +1,152 @@
+import CKernels
+import COneDNN
+
+/// oneDNN refused a convolution: its status and the shape.
+public struct ConvolutionError: Error, CustomStringConvertible {
+    public let description: String
+}
+
+/// A square convolution on oneDNN with zero padding, for one input size. Weights are packed once, at load.
+public final class Convolution {
+    /// Geometry. The padding of a 3x3 is 1 on every side unless told otherwise.
+    public struct Shape: Sendable {
+        public var inputs: Int
+        public var outputs: Int
+        public var height: Int
+        public var width: Int
+        public var kernel: Int
+        public var stride: Int
+        /// Top, left, bottom, right.
+        public var padding: (Int, Int, Int, Int)
+
+        public init(
+            inputs: Int, outputs: Int, height: Int, width: Int, kernel: Int = 3, stride: Int = 1,
+            padding: (Int, Int, Int, Int)? = nil
+        ) {
+            self.inputs = inputs
+            self.outputs = outputs
+            self.height = height
+            self.width = width
+            self.kernel = kernel
+            self.stride = stride
+            let half = kernel / 2
+            self.padding = padding ?? (half, half, half, half)
+        }
+
+        var outHeight: Int { (height + padding.0 + padding.2 - kernel) / stride + 1 }
+        var outWidth: Int { (width + padding.1 + padding.3 - kernel) / stride + 1 }
+    }
+
+    public let shape: Shape
+    private let handle: OpaquePointer
+
+    /// - Parameters:
+    ///   - weight: (outputs, inputs, kernel, kernel); copied.
+    ///   - bias: (outputs); copied.
+    ///   - accumulate: add the result to what the output holds.
+    public init(
+        _ shape: Shape, weight: borrowing FloatBuffer, bias: borrowing FloatBuffer?,
+        activation: Activation = .none, accumulate: Bool = false
+    ) throws(ConvolutionError) {
+        self.shape = shape
+        precondition(weight.count == shape.outputs * shape.inputs * shape.kernel * shape.kernel)
+        var geometry = td_shape(
+            in_channels: shape.inputs, out_channels: shape.outputs, height: shape.height, width: shape.width,
+            kernel_height: shape.kernel, kernel_width: shape.kernel, stride: shape.stride,
+            pad_top: shape.padding.0, pad_left: shape.padding.1, pad_bottom: shape.padding.2,
+            pad_right: shape.padding.3)
+        let following: Int32
+        switch activation {
+        case .silu: following = 1
+        case .relu: following = 2
+        default: following = 0
+        }
+        var biasPointer: UnsafeMutablePointer<Float>?
+        switch bias {
+        case .some(let bias): biasPointer = bias.data
+        case .none: biasPointer = nil
+        }
+        var status: Int32 = 0
+        guard
+            let handle = td_create(
+                &geometry, weight.data, biasPointer, following, accumulate ? 1 : 0, &status)
+        else {
+            throw ConvolutionError(description: "oneDNN can't make the convolution \(shape): status \(status)")
+        }
+        self.handle = handle
+    }
+
+    deinit { td_free(handle) }
+
+    /// The implementation oneDNN chose, such as "jit:avx2".
+    public var implementation: String { String(cString: td_implementation(handle)) }
+
+    public func run(_ x: UnsafePointer<Float>, to y: UnsafeMutablePointer<Float>) {
+        let status = td_run(handle, x, y)
+        precondition(status == 0, "oneDNN failed to run a convolution it had accepted: status \(status)")
+    }
+
+    public func callAsFunction(_ x: Plane, _ pool: ScratchPool) -> Plane {
+        let y = pool.plane(shape.outHeight, shape.outWidth, shape.outputs)
+        run(x, to: y)
+        return y
+    }
+
+    public func run(_ x: Plane, to y: Plane) {
+        precondition(x.height == shape.height && x.width == shape.width && x.channels == shape.inputs)
+        precondition(y.height == shape.outHeight && y.width == shape.outWidth && y.channels == shape.outputs)
+        run(x.data, to: y.data)
+    }
+}
+
+/// Nearest-neighbour upsampling by 2 and a 3x3 convolution, as four 2x2 convolutions of the small picture: each output
+/// pixel sees every input pixel under its 3x3 window once, with the weights that fall on it summed (4 taps for 9).
+public final class UpsamplingConvolution {
+    private let phases: [Convolution]
+    private let outputs: Int
+
+    public init(
+        inputs: Int, outputs: Int, height: Int, width: Int, weight: borrowing FloatBuffer,
+        bias: borrowing FloatBuffer?
+    ) throws(ConvolutionError) {
+        self.outputs = outputs
+        var phases: [Convolution] = []
+        for phase in 0..<4 {
+            let (row, column) = (phase / 2, phase % 2)
+            let folded = UpsamplingConvolution.fold(weight, pairs: inputs * outputs, row: row, column: column)
+            let shape = Convolution.Shape(
+                inputs: inputs, outputs: outputs, height: height, width: width, kernel: 2,
+                padding: (1 - row, 1 - column, row, column))
+            phases.append(try Convolution(shape, weight: folded, bias: bias))
+        }
+        self.phases = phases
+    }
+
+    /// The 2x2 kernel of one phase. An even output row y = 2i reads rows i-1 (tap 0) and i (taps 1 + 2); an odd one
+    /// reads i (taps 0 + 1) and i+1 (tap 2). Columns alike.
+    private static func fold(_ weight: borrowing FloatBuffer, pairs: Int, row: Int, column: Int) -> FloatBuffer {
+        let folded = FloatBuffer(count: pairs * 4)
+        let taps: [[[Int]]] = [[[0], [1, 2]], [[0, 1], [2]]]
+        for pair in 0..<pairs {
+            for position in 0..<4 {
+                var sum: Float = 0
+                for i in taps[row][position / 2] {
+                    for j in taps[column][position % 2] { sum += weight.data[pair * 9 + i * 3 + j] }
+                }
+                folded.data[pair * 4 + position] = sum
+            }
+        }
+        return folded
+    }
+
+    /// x (h, w, inputs) -> (2h, 2w, outputs); `shortcut` adds DC-AE's channel-to-space residual of x.
+    public func callAsFunction(_ x: Plane, shortcut: Bool, _ pool: ScratchPool) -> Plane {
+        let parts = pool.plane(4 * x.height, x.width, outputs)
+        let each = x.rows * outputs
+        for (index, phase) in phases.enumerated() { phase.run(x.data, to: parts.data + index * each) }
+        let y = pool.plane(2 * x.height, 2 * x.width, outputs)
+        tk_interleave_phases(
+            parts.data, shortcut ? x.data : nil, x.channels, x.height, x.width, outputs, y.data)
+        return y
+    }
+}

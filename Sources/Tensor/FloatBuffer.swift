@@ -1,0 +1,31 @@
+import Glibc
+
+/// Owner of `count` floats, aligned to 64 bytes, not initialised. Moves with ownership; freed at the end of its life.
+public struct FloatBuffer: ~Copyable {
+    public let count: Int
+    public let data: UnsafeMutablePointer<Float>
+
+    public init(count: Int) {
+        self.count = count
+        data = FloatBuffer.allocate(count)
+    }
+
+    public init(_ values: [Float]) {
+        self.init(count: values.count)
+        values.withUnsafeBufferPointer { source in
+            if let base = source.baseAddress { data.update(from: base, count: source.count) }
+        }
+    }
+
+    deinit { free(data) }
+
+    public var buffer: UnsafeMutableBufferPointer<Float> { UnsafeMutableBufferPointer(start: data, count: count) }
+    public var array: [Float] { Array(buffer) }
+
+    static func allocate(_ count: Int) -> UnsafeMutablePointer<Float> {
+        var raw: UnsafeMutableRawPointer?
+        let status = posix_memalign(&raw, 64, max(1, count) * MemoryLayout<Float>.stride)
+        guard status == 0, let raw else { fatalError("out of memory: \(count) floats") }
+        return raw.bindMemory(to: Float.self, capacity: max(1, count))
+    }
+}

@@ -1,0 +1,161 @@
+import Glibc
+import HTTPServer
+import HTTPWire
+import Testing
+
+struct ListenAddressTests {
+    @Test(arguments: [
+        ("127.0.0.1:8080", ListenAddress.tcp(host: "127.0.0.1", port: 8080)),
+        ("localhost:0", .tcp(host: "localhost", port: 0)), ("[::1]:65535", .tcp(host: "::1", port: 65_535)),
+        ("unix:/run/x.sock", .unix(path: "/run/x.sock")), ("unix:x", .unix(path: "x")),
+    ])
+    func valid(_ text: String, _ address: ListenAddress) throws {
+        #expect(try ListenAddress(text) == address)
+        #expect(address.description == text)
+    }
+
+    @Test(arguments: [
+        "", "8080", "localhost", ":8080", "a:", "a:65536", "a:-1", "a:+1", "a:x", "::1:80", "[]:80", "unix:", "a: 1",
+        "unix:" + String(repeating: "x", count: 108),
+    ])
+    func invalid(_ text: String) {
+        #expect { try ListenAddress(text) } throws: { error in
+            let error = error as? HTTPServerError
+            return error?.code == "bad_address" && error?.message.contains("expected HOST:PORT") == true
+        }
+    }
+}
+
+@Suite(.serialized) struct ListenTests {
+    @Test func unixSocket() async throws {
+        let path = temporaryPath()
+        let fixture = try Fixture(listen: "unix:\(path)")
+        #expect(fixture.address == .unix(path: path))
+        #expect(try fixture.client().get("/u").text == "/u")
+        #expect(throws: HTTPServerError.self) { try Fixture(listen: "unix:\(path)") }
+        #expect(try fixture.client().get("/u").text == "/u")
+        #expect(await fixture.stop() == 0)
+        #expect(access(path, F_OK) != 0)
+    }
+
+    @Test func aStaleUnixSocketIsReplaced() async throws {
+        let path = temporaryPath()
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        var name = sockaddr_un()
+        name.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &name.sun_path) { $0.copyBytes(from: path.utf8) }
+        let bound = withUnsafePointer(to: &name) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        close(descriptor)
+        try #require(bound == 0)
+        let fixture = try Fixture(listen: "unix:\(path)")
+        #expect(try fixture.client().get("/u").text == "/u")
+        #expect(await fixture.stop() == 0)
+    }
+
+    @Test func aFileThatIsNoSocketIsLeftAlone() {
+        let path = temporaryPath()
+        close(creat(path, 0o600))
+        defer { unlink(path) }
+        #expect(throws: HTTPServerError.self) { try Fixture(listen: "unix:\(path)") }
+        #expect(access(path, F_OK) == 0)
+    }
+
+    @Test func ipv6() async throws {
+        let fixture: Fixture
+        do {
+            fixture = try Fixture(listen: "[::1]:0")
+        } catch {
+            print("IPv6 not tested: \(error)")
+            return
+        }
+        #expect(fixture.address.description.hasPrefix("[::1]:"))
+        #expect(try fixture.client().get("/6").text == "/6")
+        #expect(await fixture.stop() == 0)
+    }
+
+    @Test func aTakenPortIsNamed() async throws {
+        let fixture = try Fixture()
+        #expect { try Fixture(listen: fixture.address.description) } throws: { error in
+            let error = error as? HTTPServerError
+            return error?.code == "address_in_use" && error?.message.contains("\(fixture.address)") == true
+        }
+        #expect(await fixture.stop() == 0)
+    }
+
+    @Test func oneBadAddressFailsTheStart() async throws {
+        let path = temporaryPath()
+        let server = HTTPServer(
+            configuration: .init(listen: ["unix:\(path)", "127.0.0.1:x"]), handler: TestHandler())
+        #expect(throws: HTTPServerError.self) { try server.start() }
+        #expect(eventually { access(path, F_OK) != 0 })
+    }
+
+    @Test func overTheCapAcceptingPauses() async throws {
+        let fixture = try Fixture(maximumConnections: 2)
+        let first = try fixture.client()
+        let second = try fixture.client()
+        #expect(try first.get("/1").text == "/1")
+        #expect(try second.get("/2").text == "/2")
+        let third = try fixture.client()
+        try third.send("GET /3 HTTP/1.1\r\nHost: a\r\n\r\n")
+        usleep(300_000)
+        #expect(fixture.handler.handled == 2)
+        #expect(try second.get("/2").text == "/2")
+        first.end()
+        #expect(try third.read().text == "/3")
+        #expect(await fixture.stop() == 0)
+    }
+
+    /// In a process of its own, as the limit holds for all of it.
+    @Test func withoutDescriptorsAcceptingPausesAndRecovers() async {
+        await #expect(processExitsWith: .success) {
+            let fixture = try Fixture()
+            let warm = try fixture.client()
+            #expect(try warm.get("/").status == 200)
+            let clients = (0..<10).map { _ in Client() }
+            let highest = clients.map(\.descriptor).max() ?? 0
+            var limit = rlimit()
+            getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+            limit.rlim_cur = rlim_t(highest + 4)
+            try #require(setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0)
+            for client in clients { try client.connect(to: fixture.address) }
+            for client in clients { try client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n") }
+            usleep(300_000)
+            try #require(fixture.handler.handled < 11)
+            #expect(try warm.get("/").status == 200)
+            for client in clients {
+                #expect(try client.read().status == 200)
+                client.end()
+            }
+            try #require(fixture.handler.handled == 12)
+            try #require(await fixture.stop() == 0)
+        }
+    }
+
+    @Test func descriptorsReturnToTheirNumber() async {
+        await #expect(processExitsWith: .success) {
+            func descriptors() -> Int { (0..<1024).count { fcntl(Int32($0), F_GETFD) >= 0 } }
+            let warmUp = try Fixture()
+            #expect(try warmUp.client().get("/").status == 200)
+            _ = await warmUp.stop()
+            let before = descriptors()
+            let fixture = try Fixture()
+            for number in 0..<200 {
+                let client = try fixture.client()
+                switch number % 4 {
+                case 0: _ = try client.get("/")
+                case 1: try client.send("garbage\r\n\r\n")
+                case 2: try client.send("GET /hold HTTP/1.1\r\nHost: a\r\n\r\n")
+                default: client.reset()
+                }
+            }
+            fixture.handler.releaseHeld()
+            _ = await fixture.stop()
+            try #require(eventually { descriptors() == before })
+        }
+    }
+}

@@ -1,0 +1,86 @@
+import Dispatch
+import Glibc
+import HTTPServer
+import HTTPWire
+import Synchronization
+
+/// `/echo` answers the body, `/big?n=` so many bytes, `/hold` when told to, `/slow` after 20 ms, `/drop` never, and
+/// `/refuse` before the body; anything else its path.
+final class TestHandler: HTTPHandler {
+    private struct State {
+        var handled = 0
+        var held: [HTTPAnswer] = []
+        var abandoned = 0
+    }
+
+    private let state = Mutex(State())
+    private let slowQueue = DispatchQueue(label: "slow", attributes: .concurrent)
+
+    var handled: Int { state.withLock { $0.handled } }
+    var held: [HTTPAnswer] { state.withLock { $0.held } }
+    var abandoned: Int { state.withLock { $0.abandoned } }
+
+    func releaseHeld() {
+        let held = state.withLock { state in
+            defer { state.held = [] }
+            return state.held
+        }
+        for answer in held { answer.send(HTTPResponse(status: 200, body: Array("held".utf8))) }
+    }
+
+    func disposition(of head: HTTPRequestHead) -> HTTPDisposition {
+        head.path == "/refuse" ? .answer(HTTPResponse(status: 404)) : .collect(limit: 16 << 20)
+    }
+
+    func handle(_ request: HTTPRequest, answer: HTTPAnswer) {
+        state.withLock { $0.handled += 1 }
+        switch request.head.path {
+        case "/echo": answer.send(HTTPResponse(status: 200, body: request.body))
+        case "/big":
+            let count = request.head.queryValue("n").flatMap { Int($0) } ?? 0
+            answer.send(HTTPResponse(status: 200, body: [UInt8](repeating: 0x62, count: count)))
+        case "/hold":
+            answer.onAbandon { self.state.withLock { $0.abandoned += 1 } }
+            state.withLock { $0.held.append(answer) }
+        case "/slow":
+            slowQueue.asyncAfter(deadline: .now() + 0.02) { answer.send(HTTPResponse(status: 200)) }
+        case "/drop": break
+        default: answer.send(HTTPResponse(status: 200, body: Array(request.head.target.utf8)))
+        }
+    }
+
+    func response(to error: HTTPWireError) -> HTTPResponse {
+        HTTPResponse(status: error.status, body: Array(error.code.utf8))
+    }
+}
+
+/// A running server and where it listens.
+struct Fixture {
+    let server: HTTPServer
+    let handler = TestHandler()
+    let address: ListenAddress
+
+    init(
+        listen: String = "127.0.0.1:0", limits: HTTPLimits = HTTPLimits(), maximumConnections: Int = 10_000
+    ) throws {
+        var configuration = HTTPServer.Configuration(listen: [listen])
+        configuration.limits = limits
+        configuration.maximumConnections = maximumConnections
+        server = HTTPServer(configuration: configuration, handler: handler)
+        address = try server.start()[0]
+    }
+
+    func client() throws -> Client { try Client(to: address) }
+
+    /// Ends the server and expects that nothing was lost.
+    func stop() async -> Int { await server.shutdown(grace: .seconds(10)) }
+}
+
+/// Looks every 10 ms, for at most `seconds`, whether `condition` holds.
+func eventually(within seconds: Double = 5, _ condition: () -> Bool) -> Bool {
+    for _ in 0..<Int(seconds * 100) {
+        if condition() { return true }
+        usleep(10_000)
+    }
+    return condition()
+}

@@ -1,0 +1,176 @@
+import Checkpoint
+import Foundation
+import Recipe
+import Testing
+import TokenizerCore
+
+@testable import Models
+
+/// Folders that are wrong, and what is said of them.
+@Suite(.serialized)
+struct LoaderTests {
+    func message(_ source: ModelSource) -> String {
+        do {
+            _ = try ModelLoader.load(source)
+            return "loaded"
+        } catch {
+            return "\(error)"
+        }
+    }
+
+    /// The tiny SFTok with some tensors left out, added or given another shape.
+    func folder(
+        without: Set<String> = [], adding: [String: [Int]] = [:], config: String? = "{\"model\": {}}"
+    ) throws -> TemporaryModel {
+        let folder = try TemporaryModel()
+        let writer = SafetensorsWriter()
+        for (name, shape) in SFTokSize.tiny.shapes.merging(adding, uniquingKeysWith: { $1 })
+        where !without.contains(name) {
+            writer.add(name, shape: shape, seed: 0)
+        }
+        try writer.write(to: folder.path + "/model.safetensors")
+        if let config { try folder.write(config, to: "config.json") }
+        return folder
+    }
+
+    struct Defect: Sendable {
+        var without: Set<String> = []
+        var adding: [String: [Int]] = [:]
+        let expected: String
+    }
+
+    static let defects: [Defect] = [
+        Defect(
+            without: ["encoder.ln_pre.bias"], expected: "tensor 'encoder.ln_pre.bias' is missing; expected shape [128]"),
+        Defect(
+            adding: ["decoder.ffn.0.bias": [255]],
+            expected: "tensor 'decoder.ffn.0.bias' has shape [255]; expected [256]"),
+        Defect(adding: ["extra.weight": [2]], expected: "spare tensor that the model does not have: 'extra.weight'"),
+        Defect(without: ["latent_tokens"], expected: "tensor 'latent_tokens' is missing"),
+        Defect(
+            adding: ["latent_tokens": [64]], expected: "tensor 'latent_tokens' has shape [64], expected 2 dimensions"),
+        Defect(
+            without: ["pixel_decoder.up.3.block.0.nin_shortcut.weight"], expected: "nin_shortcut.weight: missing"),
+        Defect(without: ["quantize.embedding"], expected: "no tokenizer's tensors"),
+        Defect(
+            without: ["encoder.transformer.0.ln_1.weight", "encoder.transformer.0.ln_2.bias"],
+            expected: "and 1 more"),
+    ]
+
+    @Test(arguments: defects)
+    func sftokDefects(_ defect: Defect) throws {
+        let folder = try folder(without: defect.without, adding: defect.adding)
+        let text = message(ModelSource(id: "x", folder: folder.path))
+        #expect(text.contains(defect.expected), "\(text)")
+        #expect(text.contains(folder.path) && !text.contains("\n"), "\(text)")
+    }
+
+    @Test(arguments: [
+        ("{\"model\": {\"generator\": {\"num_steps\": 0}}}", "num_steps is 0, expected 1 to 64"),
+        ("{\"model\": {\"decoder\": {\"randomize_temperature\": -1}}}", "randomize_temperature is -1"),
+        ("{\"model\": ", "config.json"),
+    ])
+    func badSettings(config: String, expected: String) throws {
+        let folder = try folder(config: config)
+        #expect(message(ModelSource(id: "x", folder: folder.path)).contains(expected))
+    }
+
+    @Test func foldersAndFiles() throws {
+        let empty = try TemporaryModel()
+        #expect(message(ModelSource(id: "x", folder: empty.path + "/none")).contains("there is no such folder"))
+        #expect(message(ModelSource(id: "x", folder: empty.path)).contains("found none"))
+        try empty.write("a", to: "a.bin")
+        try empty.write("b", to: "b.pth")
+        #expect(message(ModelSource(id: "x", folder: empty.path)).contains("found a.bin, b.pth"))
+        let unconfigured = try folder(config: nil)
+        #expect(message(ModelSource(id: "x", folder: unconfigured.path)).contains("configuration"))
+    }
+
+    @Test func settingsComeFromGeneratorThenDecoderThenDefaults() throws {
+        let generator = try folder(
+            config: "{\"model\": {\"generator\": {\"num_steps\": 3}, \"decoder\": {\"num_steps\": 5}}}")
+        let decoder = try folder(config: "{\"model\": {\"decoder\": {\"randomize_temperature\": 0.5}}}")
+        let first = try ModelLoader.load(ModelSource(id: "x", folder: generator.path)).description.contract
+        let second = try ModelLoader.load(ModelSource(id: "x", folder: decoder.path)).description.contract
+        #expect(first.defaultSteps == 3 && first.defaultTemperature == 1)
+        #expect(second.defaultSteps == 8 && second.defaultTemperature == 0.5)
+    }
+
+    @Test func configurationThatDisagreesIsToldAndOverruled() throws {
+        let folder = try folder(config: "{\"model\": {\"vq_model\": {\"codebook_size\": 8192}}}")
+        let loaded = try ModelLoader.load(ModelSource(id: "x", folder: folder.path))
+        #expect(loaded.description.contract.codebookSize == 512)
+        #expect(loaded.description.warnings.count == 1)
+        #expect(loaded.description.warnings[0].contains("codebook_size is 8192, the tensors say 512"))
+    }
+
+    @Test func revqParts() throws {
+        let model = try TemporaryModel.revq(.tiny, latentDeviation: 1)
+        try FileManager.default.removeItem(atPath: model.path + "/preprocessor.pth")
+        #expect(message(ModelSource(id: "x", folder: model.path)).contains("preprocessor.pth"))
+        let deviations = SafetensorsWriter()
+        deviations.add("mean", shape: [2048], seed: 0)
+        deviations.add("std", values: [Float](repeating: 1, count: 2047) + [0])
+        try deviations.write(to: model.path + "/other.safetensors.stats")
+        let source = ModelSource(id: "x", folder: model.path, preprocessor: model.path + "/other.safetensors.stats")
+        #expect(message(source).contains("std[2047] is 0.0"))
+        try model.write("{\"attention_head_dim\": 64}", to: "vae/config.json")
+        #expect(message(source).contains("attention_head_dim is 64, expected 32"))
+    }
+
+    /// The identity rectifier: tokens decode straight through the VAE.
+    @Test func identityRectifier() throws {
+        let model = try TemporaryModel.revq(.tiny, latentDeviation: 1)
+        let main = SafetensorsWriter()
+        main.add("embeddings", as: "quantizer.embeddings", shape: ReVQSize.tiny.codebookShape, seed: 0)
+        try main.write(to: model.path + "/model.safetensors")
+        #expect(message(ModelSource(id: "x", folder: model.path)).contains("decoder.conv_in.weight: missing"))
+        try model.write("model:\n  decoder: {TYPE: identity}\n", to: "model.yaml")
+        let loaded = try ModelLoader.load(ModelSource(id: "x", folder: model.path))
+        let revq = try #require(loaded.tokenizer as? ReVQModel)
+        let tokens = (0..<512).map { Int32($0 % 256) }
+        let plane = revq.dequantized(tokens)
+        #expect(revq.rectified(plane) === plane)
+        let picture = try revq.decode(tokens, options: DecodeOptions())
+        #expect(picture.width == 256 && Set(picture.pixels).count > 16)
+    }
+
+    @Test(arguments: [
+        ("a=/m", ModelSource(id: "a", folder: "/m")),
+        ("/x/sftok-b/", ModelSource(id: "sftok-b", folder: "/x/sftok-b/")),
+        (
+            "r=/m,vae=/v,preprocessor=/p,precision=fp32",
+            ModelSource(id: "r", folder: "/m", vae: "/v", preprocessor: "/p")
+        ),
+    ])
+    func sources(text: String, expected: ModelSource) throws {
+        #expect(try ModelSource(parsing: text) == expected)
+    }
+
+    @Test(arguments: ["", "a=", "=x", "a b=/m", "a=/m,vae", "a=/m,precision=int3", "a=/m,nothing=1"])
+    func badSources(text: String) {
+        #expect(throws: ModelError.self) { try ModelSource(parsing: text) }
+    }
+
+    @Test func requestsAreChecked() throws {
+        let folder = try folder()
+        let loaded = try ModelLoader.load(ModelSource(id: "x", folder: folder.path))
+        #expect(throws: TokenizerError.tokenCount(found: 3, expected: 64)) {
+            try loaded.tokenizer.decode([1, 2, 3], options: DecodeOptions())
+        }
+        var tokens = [Int32](repeating: 0, count: 64)
+        tokens[5] = 512
+        #expect(throws: TokenizerError.tokenRange(position: 5, found: 512, codebookSize: 512)) {
+            try loaded.tokenizer.decode(tokens, options: DecodeOptions())
+        }
+        tokens[5] = 0
+        for (steps, temperature) in [(0, 1), (65, 1), (8, -1), (8, Float.nan)] {
+            let options = DecodeOptions(steps: steps, temperature: temperature)
+            #expect(throws: TokenizerError.self) { try loaded.tokenizer.decode(tokens, options: options) }
+        }
+        #expect(throws: TokenizerError.imageSize(found: [2, 1], expected: [256, 256])) {
+            try loaded.tokenizer.encode(
+                RGBImage(width: 1, height: 2, pixels: [0, 0, 0, 0, 0, 0]), options: EncodeOptions())
+        }
+    }
+}

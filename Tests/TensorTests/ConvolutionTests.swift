@@ -1,0 +1,111 @@
+import Testing
+
+@testable import Tensor
+
+@Suite(.serialized)
+struct ConvolutionTests {
+    /// y[oc, oy, ox] of a convolution of x (h, w, inputs), by definition.
+    static func naive(
+        _ x: Plane, _ w: [Float], _ b: [Float]?, kernel: Int, stride: Int, pad: Int, output: Int, row: Int, column: Int
+    ) -> Double {
+        var sum = Double(b?[output] ?? 0)
+        for i in 0..<kernel {
+            for j in 0..<kernel {
+                let y = row * stride + i - pad, xx = column * stride + j - pad
+                guard y >= 0, y < x.height, xx >= 0, xx < x.width else { continue }
+                for c in 0..<x.channels {
+                    sum +=
+                        Double(x.data[(y * x.width + xx) * x.channels + c])
+                        * Double(w[((output * x.channels + c) * kernel + i) * kernel + j])
+                }
+            }
+        }
+        return sum
+    }
+
+    @Test(arguments: [
+        (3, 8, 6, 5, 3, 1), (8, 3, 4, 7, 3, 1), (16, 32, 8, 8, 3, 2), (5, 7, 1, 1, 3, 1), (32, 16, 9, 3, 1, 1),
+        (128, 64, 16, 16, 3, 1),
+    ])
+    func equalsNaive(inputs: Int, outputs: Int, height: Int, width: Int, kernel: Int, stride: Int) throws {
+        let pool = ScratchPool()
+        let x = pool.plane(height, width, inputs, Noise.values(height * width * inputs, seed: 1))
+        let w = Noise.values(outputs * inputs * kernel * kernel, seed: 2, scale: 0.3),
+            b = Noise.values(outputs, seed: 3)
+        let shape = Convolution.Shape(
+            inputs: inputs, outputs: outputs, height: height, width: width, kernel: kernel, stride: stride)
+        let plain = try Convolution(shape, weight: FloatBuffer(w), bias: FloatBuffer(b))(x, pool)
+        let active = try Convolution(shape, weight: FloatBuffer(w), bias: FloatBuffer(b), activation: .silu)(x, pool)
+        let sum = pool.plane(plain.height, plain.width, outputs, [Float](repeating: 2, count: plain.count))
+        try Convolution(shape, weight: FloatBuffer(w), bias: nil, accumulate: true).run(x, to: sum)
+        for row in 0..<plain.height {
+            for column in 0..<plain.width {
+                for output in 0..<outputs {
+                    let index = (row * plain.width + column) * outputs + output
+                    let expected = Self.naive(
+                        x, w, b, kernel: kernel, stride: stride, pad: kernel / 2, output: output, row: row,
+                        column: column)
+                    #expect(abs(Double(plain.data[index]) - expected) < 1e-4)
+                    #expect(abs(Double(active.data[index]) - Naive.silu(expected)) < 1e-4)
+                    #expect(abs(Double(sum.data[index]) - (expected - Double(b[output]) + 2)) < 1e-4)
+                }
+            }
+        }
+    }
+
+    @Test(arguments: [(4, 6, 3, 5), (8, 8, 1, 1), (16, 8, 4, 4), (8, 16, 2, 3)])
+    func upsamplingEqualsNaive(inputs: Int, outputs: Int, height: Int, width: Int) throws {
+        let pool = ScratchPool()
+        let x = pool.plane(height, width, inputs, Noise.values(height * width * inputs, seed: 1))
+        let large = pool.plane(2 * height, 2 * width, inputs)
+        for pixel in 0..<large.rows {
+            let source = (pixel / large.width / 2) * width + pixel % large.width / 2
+            for c in 0..<inputs { large.data[pixel * inputs + c] = x.data[source * inputs + c] }
+        }
+        let w = Noise.values(outputs * inputs * 9, seed: 2), b = Noise.values(outputs, seed: 3)
+        let layer = try UpsamplingConvolution(
+            inputs: inputs, outputs: outputs, height: height, width: width, weight: FloatBuffer(w),
+            bias: FloatBuffer(b))
+        let y = layer(x, shortcut: false, pool)
+        let repeats = outputs * 4 % inputs == 0
+        let z = repeats ? layer(x, shortcut: true, pool) : nil
+        for row in 0..<y.height {
+            for column in 0..<y.width {
+                for output in 0..<outputs {
+                    let index = (row * y.width + column) * outputs + output
+                    let expected = Self.naive(
+                        large, w, b, kernel: 3, stride: 1, pad: 1, output: output, row: row, column: column)
+                    #expect(abs(Double(y.data[index]) - expected) < 1e-4)
+                    guard let z else { continue }
+                    let channel = (output * 4 + row % 2 * 2 + column % 2) / (outputs * 4 / inputs)
+                    let shortcut = x.data[((row / 2) * width + column / 2) * inputs + channel]
+                    #expect(abs(Double(z.data[index]) - expected - Double(shortcut)) < 1e-4)
+                }
+            }
+        }
+    }
+
+    @Test(arguments: [(3, 5, 5, 8), (5, 4, 7, 40), (3, 1, 1, 3), (5, 9, 9, 96)])
+    func depthwiseEqualsNaive(size: Int, height: Int, width: Int, channels: Int) {
+        let pool = ScratchPool()
+        let x = pool.plane(height, width, channels + 3, Noise.values(height * width * (channels + 3), seed: 1))
+        let w = Noise.values(channels * size * size, seed: 2), b = Noise.values(channels, seed: 3)
+        for level in Compute.Level.allCases where level.rawValue <= Compute.bestLevel.rawValue {
+            Compute.force(level)
+            let y = DepthwiseConvolution(
+                channels: channels, size: size, weight: FloatBuffer(w), bias: FloatBuffer(b))(x, pool)
+            for pixel in 0..<y.rows {
+                for c in 0..<channels {
+                    var sum = Double(b[c])
+                    for tap in 0..<size * size {
+                        let yy = pixel / width + tap / size - size / 2, xx = pixel % width + tap % size - size / 2
+                        guard yy >= 0, yy < height, xx >= 0, xx < width else { continue }
+                        sum += Double(x.data[(yy * width + xx) * x.channels + c]) * Double(w[c * size * size + tap])
+                    }
+                    #expect(abs(Double(y.data[pixel * channels + c]) - sum) < 1e-4)
+                }
+            }
+        }
+        Compute.force(Compute.bestLevel)
+    }
+}

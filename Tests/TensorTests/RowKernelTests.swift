@@ -1,0 +1,151 @@
+import Foundation
+import Testing
+
+@testable import Tensor
+
+@Suite(.serialized)
+struct RowKernelTests {
+    /// Runs the body at every level the processor has.
+    func atEveryLevel(_ body: () throws -> Void) rethrows {
+        for level in Compute.Level.allCases where level.rawValue <= Compute.bestLevel.rawValue {
+            Compute.force(level)
+            try body()
+        }
+        Compute.force(Compute.bestLevel)
+    }
+
+    func affine(_ width: Int) -> (Affine, gain: [Float], bias: [Float]) {
+        let gain = Noise.values(width, seed: 21), bias = Noise.values(width, seed: 22)
+        return (Affine(gain: FloatBuffer(gain), bias: FloatBuffer(bias)), gain, bias)
+    }
+
+    @Test(arguments: [1, 3, 16, 100, 768], [1, 7])
+    func layerAndRMSNorm(width: Int, rows: Int) {
+        let pool = ScratchPool()
+        let x = Noise.values(rows * width, seed: 1, scale: 3), r = Noise.values(rows * width, seed: 2)
+        let (norm, gain, bias) = affine(width)
+        atEveryLevel {
+            let y = norm.layerNorm(pool.plane(rows, 1, width, x), eps: 1e-5, pool)
+            let z = pool.plane(rows, 1, width, x)
+            norm.rmsNorm(inPlace: z, residual: pool.plane(rows, 1, width, r))
+            let positive = pool.plane(rows, 1, width, x)
+            norm.rmsNorm(inPlace: positive, relu: true)
+            for row in 0..<rows {
+                let values = x[row * width..<(row + 1) * width].map(Double.init)
+                let mean = values.reduce(0, +) / Double(width)
+                let variance = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(width)
+                let square = values.reduce(0) { $0 + $1 * $1 } / Double(width)
+                for i in 0..<width {
+                    let at = row * width + i
+                    let g = Double(gain[i]), b = Double(bias[i])
+                    #expect(
+                        abs(Double(y.data[at]) - ((values[i] - mean) / (variance + 1e-5).squareRoot() * g + b)) < 1e-4)
+                    let rms = values[i] / (square + 1e-5).squareRoot() * g + b
+                    #expect(abs(Double(z.data[at]) - rms - Double(r[at])) < 1e-5)
+                    #expect(abs(Double(positive.data[at]) - max(0, rms)) < 1e-5)
+                }
+            }
+        }
+    }
+
+    @Test(arguments: [(32, 5), (64, 1030), (128, 33)])
+    func groupNorm(channels: Int, pixels: Int) {
+        let pool = ScratchPool()
+        let x = Noise.values(channels * pixels, seed: 1).map { $0 * 2 + 5 }
+        let (norm, gain, bias) = affine(channels)
+        let each = channels / 32
+        atEveryLevel {
+            let y = norm.groupNormSiLU(pool.plane(pixels, 1, channels, x), pool)
+            for group in 0..<32 {
+                let members = (0..<pixels).flatMap { p in (0..<each).map { Double(x[p * channels + group * each + $0]) }
+                }
+                let mean = members.reduce(0, +) / Double(members.count)
+                let variance = members.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(members.count)
+                for p in stride(from: 0, to: pixels, by: 7) {
+                    for c in group * each..<(group + 1) * each {
+                        let n = (Double(x[p * channels + c]) - mean) / (variance + 1e-6).squareRoot()
+                        let expected = Naive.silu(n * Double(gain[c]) + Double(bias[c]))
+                        #expect(abs(Double(y.data[p * channels + c]) - expected) < 1e-4)
+                    }
+                }
+            }
+        }
+    }
+
+    @Test(arguments: [1, 5, 16, 321, 1024])
+    func softmaxAndGate(width: Int) {
+        let pool = ScratchPool()
+        let x = Noise.values(4 * 2 * width, seed: 1, scale: 20)
+        atEveryLevel {
+            let y = pool.plane(8, 1, width, x)
+            y.softmax()
+            let gated = pool.plane(4, 1, 2 * width, x).gated(pool)
+            for row in 0..<8 {
+                let values = x[row * width..<(row + 1) * width].map(Double.init)
+                let total = values.reduce(0) { $0 + exp($1) }
+                for i in 0..<width { #expect(abs(Double(y.data[row * width + i]) - exp(values[i]) / total) < 1e-6) }
+            }
+            for row in 0..<4 {
+                for i in 0..<width {
+                    let at = row * 2 * width + i
+                    let expected = Double(x[at]) * Naive.silu(Double(x[at + width]))
+                    #expect(abs(Double(gated.data[row * width + i]) - expected) < 1e-4)
+                }
+            }
+        }
+    }
+
+    @Test func shufflesAreInverse() {
+        let pool = ScratchPool()
+        let values = Noise.values(4 * 6 * 8, seed: 1)
+        let x = pool.plane(4, 6, 8, values)
+        #expect(x.pixelUnshuffled(pool).pixelShuffled(shortcut: nil, pool).values == values)
+    }
+
+    /// Means of a shortcut against their definition: channel o averages channels o * g ..< (o + 1) * g of the unshuffled.
+    @Test(arguments: [4, 8, 16, 32])
+    func shortcutMeans(outputs: Int) {
+        let pool = ScratchPool()
+        let x = pool.plane(4, 4, 8, Noise.values(128, seed: 1))
+        let unshuffled = x.pixelUnshuffled(pool)
+        let y = pool.plane(2, 2, outputs, [Float](repeating: 1, count: 4 * outputs))
+        let z = pool.plane(2, 2, outputs, [Float](repeating: 1, count: 4 * outputs))
+        y.addUnshuffledMeans(of: x)
+        z.addGroupMeans(of: unshuffled)
+        #expect(zip(y.values, z.values).allSatisfy { abs($0 - $1) < 1e-6 })
+        let group = 32 / outputs
+        let first = (0..<group).reduce(Float(1)) { $0 + unshuffled.data[$1] / Float(group) }
+        #expect(abs(y.data[0] - first) < 1e-6)
+    }
+
+    @Test(arguments: [(1, 4), (1, 8), (3, 5), (2, 32)], [1, 15, 16, 1000])
+    func nearestEqualsExhaustive(shape: (books: Int, d: Int), count: Int) {
+        let (books, d) = shape
+        let codes = Noise.values(books * count * d, seed: 1)
+        let queries = Noise.values(12 * d, seed: 2)
+        let codebooks = Codebooks(books: books, count: count, dimensions: d, codes: FloatBuffer(codes))
+        #expect(codebooks.values == codes)
+        atEveryLevel {
+            let found = codebooks.nearest(queries, count: 12)
+            for q in 0..<12 {
+                let base = q % books * count * d
+                let distances = (0..<count).map { k in
+                    (0..<d).reduce(Float(0)) { sum, i in
+                        let v = codes[base + k * d + i] - queries[q * d + i]
+                        return sum + v * v
+                    }.squareRoot()
+                }
+                let sorted = distances.sorted()
+                #expect(abs(distances[Int(found.ids[q])] - sorted[0]) < 1e-6)
+                if count > 1 { #expect(abs(found.margins[q] - (sorted[1] - sorted[0])) < 1e-5) }
+            }
+        }
+    }
+
+    @Test func equalDistancesTakeTheFirst() {
+        let codes = [Float](repeating: 0.5, count: 40 * 4)
+        let found = Codebooks(books: 1, count: 40, dimensions: 4, codes: FloatBuffer(codes)).nearest(
+            [0, 0, 0, 0], count: 1)
+        #expect(found.ids == [0] && found.margins == [0])
+    }
+}
