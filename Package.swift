@@ -29,6 +29,11 @@ let package = Package(
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
+        .executableTarget(
+            name: "tessera-bench", dependencies: ["Models", "Tensor"], path: "Benchmarks/Engine", swiftSettings: strict),
+        module("HTTPServer", ["HTTPWire"]),
+        module("HTTPWire"),
+
         module("Models", ["TokenizerCore", "Checkpoint", "Tensor", crypto]),
         module("Checkpoint", ["JSON", "Yams"]),
         module("Tensor", ["CKernels", "COneDNN"]),
@@ -50,6 +55,8 @@ let package = Package(
         tests("JSON", []),
         tests("Checkpoint", ["JSON", "CheckpointBuilders"], exclude: ["Fixtures"]),
         tests("ImageInput", ["Recipe", "JSON"], exclude: ["Fixtures"]),
+        tests("HTTPWire", []),
+        tests("HTTPServer", ["HTTPWire"]),
         tests("Models", ["Recipe", "Checkpoint", "CheckpointBuilders", "JSON"], exclude: ["Fixtures"]),
         tests("Recipe", []),
     ]

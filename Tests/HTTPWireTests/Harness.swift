@@ -93,6 +93,11 @@ struct Bench {
 enum Split: String, CaseIterable {
     case whole, byteByByte, atLineEnds, insideLineEnds
 
+    /// All ways; for streams of hundreds of kilobytes those that take no piece for each byte.
+    static func ways(for bytes: [UInt8]) -> [Split] {
+        bytes.count > 100_000 ? [.whole, .atLineEnds] : allCases
+    }
+
     func pieces(of bytes: [UInt8]) -> [[UInt8]] {
         switch self {
         case .whole: return [bytes]

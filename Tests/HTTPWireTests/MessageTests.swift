@@ -33,7 +33,9 @@ struct MessageTests {
         let response = HTTPResponse(status: 404, headers: ["X-Request-Id": "7"], body: Array("no".utf8))
         #expect(
             answer(response)
-                == "HTTP/1.1 404 Not Found\r\nDate: Tue, 15 Nov 1994 08:12:31 GMT\r\nX-Request-Id: 7\r\nContent-Length: 2\r\n\r\nno")
+                == "HTTP/1.1 404 Not Found\r\nDate: Tue, 15 Nov 1994 08:12:31 GMT\r\n"
+                + "X-Request-Id: 7\r\nContent-Length: 2\r\n\r\nno"
+        )
     }
 
     @Test func anUnknownStatusHasAnEmptyReason() {

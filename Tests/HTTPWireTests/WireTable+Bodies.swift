@@ -13,7 +13,9 @@ extension WireTable {
             takes("a body in 1.0", "POST /p HTTP/1.0\r\nContent-Length: 2\r\n\r\nhi", "POST /p hi"),
             badPost("two lengths", "Content-Length: 5\r\nContent-Length: 6\r\n", "hello", 400, "bad_content_length"),
             badPost("5 and 05", "Content-Length: 5\r\nContent-Length: 05\r\n", "hello", 400, "bad_content_length"),
-            badPost("a length and an empty one", "Content-Length: 5\r\nContent-Length:\r\n", "hello", 400, "bad_content_length"),
+            badPost(
+                "a length and an empty one", "Content-Length: 5\r\nContent-Length:\r\n", "hello", 400,
+                "bad_content_length"),
         ]
         + [
             "", "-1", "+5", "5,", "5, 5", "5 5", "0x5", "5x", "x5", "5.0", "5e0", "\"5\"", "5;", "_5", "1_000", "five",
@@ -37,10 +39,13 @@ extension WireTable {
         + [
             "", ",", "chunked,", ",chunked", "chunked, chunked", "chunked, gzip", "chunked, identity", "identity",
             "identity, chunked", "Identity", "\"chunked\"", "chun ked", "chunked;q=1", "chunked ;", "chunked=1",
-            "gzip;q=1, chunked", "gzip,, chunked", "chunked chunked", "chunked/1", "(chunked)", "chunked\u{A0}", "chunked\u{FF}",
+            "gzip;q=1, chunked", "gzip,, chunked", "chunked chunked", "chunked/1", "(chunked)", "chunked\u{A0}",
+            "chunked\u{FF}",
             "ch\u{FC}nked", "[chunked]", "{chunked}", "gzip chunked",
         ].map {
-            badPost("Transfer-Encoding \"\($0)\"", "Transfer-Encoding: \($0)\r\n", helloChunks, 400, "bad_transfer_encoding")
+            badPost(
+                "Transfer-Encoding \"\($0)\"", "Transfer-Encoding: \($0)\r\n", helloChunks, 400, "bad_transfer_encoding"
+            )
         }
         + ["\tchunked", "chunked\t", "chunked,\tchunked", "gzip,\tchunked"].map {
             badPost("a tab: \($0)", "Transfer-Encoding: \($0)\r\n", helloChunks, 400, "bad_transfer_encoding")
@@ -50,24 +55,43 @@ extension WireTable {
                 "0x\(hex($0)) before chunked", "Transfer-Encoding: \(character($0))chunked\r\n", helloChunks, 400,
                 "control_character")
         }
-        + ["gzip", "xchunked", "chunkedx", "chunke", "gzip, chunked", "br, gzip, chunked", "gzip, deflate", "x-chunked", "cow"].map {
+        + [
+            "gzip", "xchunked", "chunkedx", "chunke", "gzip, chunked", "br, gzip, chunked", "gzip, deflate",
+            "x-chunked", "cow",
+        ].map {
             badPost("\($0) is not known", "Transfer-Encoding: \($0)\r\n", helloChunks, 501, "unknown_transfer_coding")
         }
         + [
-            badPost("coding, then length", "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", helloChunks, 400, "length_and_coding"),
-            badPost("length, then coding", "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", helloChunks, 400, "length_and_coding"),
-            badPost("a length and an unknown coding", "Content-Length: 5\r\nTransfer-Encoding: x\r\n", "hello", 400, "length_and_coding"),
-            badPost("a length and identity", "Content-Length: 5\r\nTransfer-Encoding: identity\r\n", "hello", 400, "length_and_coding"),
-            badPost("chunked twice", "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", helloChunks, 400, "bad_transfer_encoding"),
-            badPost("chunked, then identity", "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n", helloChunks, 400, "bad_transfer_encoding"),
-            badPost("gzip and chunked in two fields", "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n", helloChunks, 400, "bad_transfer_encoding"),
+            badPost(
+                "coding, then length", "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n", helloChunks, 400,
+                "length_and_coding"),
+            badPost(
+                "length, then coding", "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n", helloChunks, 400,
+                "length_and_coding"),
+            badPost(
+                "a length and an unknown coding", "Content-Length: 5\r\nTransfer-Encoding: x\r\n", "hello", 400,
+                "length_and_coding"),
+            badPost(
+                "a length and identity", "Content-Length: 5\r\nTransfer-Encoding: identity\r\n", "hello", 400,
+                "length_and_coding"),
+            badPost(
+                "chunked twice", "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n", helloChunks, 400,
+                "bad_transfer_encoding"),
+            badPost(
+                "chunked, then identity", "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n", helloChunks,
+                400, "bad_transfer_encoding"),
+            badPost(
+                "gzip and chunked in two fields", "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n",
+                helloChunks, 400, "bad_transfer_encoding"),
             badPost("a space before the colon", "Transfer-Encoding : chunked\r\n", helloChunks, 400, "bad_field_name"),
             badPost("a folded coding", "Transfer-Encoding:\r\n chunked\r\n", helloChunks, 400, "folded_field"),
             badPost("a coding behind a bare LF", "X: 1\nTransfer-Encoding: chunked\r\n", helloChunks, 400, "bare_lf"),
             refuses(
                 "chunked in 1.0", "POST /p HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n\(helloChunks)", 400,
                 "coding_in_http_1_0"),
-            post("another field of a like name", "Transfer_Encoding: chunked\r\nContent-Length: 2\r\n", "hi", gives: "hi"),
+            post(
+                "another field of a like name", "Transfer_Encoding: chunked\r\nContent-Length: 2\r\n", "hi", gives: "hi"
+            ),
         ]
 
     static let chunks: [WireCase] =
@@ -75,7 +99,9 @@ extension WireTable {
             chunked("no chunks", "0\r\n\r\n", gives: ""),
             chunked("one chunk", helloChunks, gives: "hello"),
             chunked("two chunks", "2\r\nhe\r\n3\r\nllo\r\n0\r\n\r\n", gives: "hello"),
-            chunked("sizes in both cases", "a\r\n0123456789\r\nA\r\nabcdefghij\r\n0\r\n\r\n", gives: "0123456789abcdefghij"),
+            chunked(
+                "sizes in both cases", "a\r\n0123456789\r\nB\r\nhello world\r\n0\r\n\r\n",
+                gives: "0123456789hello world"),
             chunked("leading zeros", "0005\r\nhello\r\n000\r\n\r\n", gives: "hello"),
             chunked("sixteen digits", "0000000000000005\r\nhello\r\n0\r\n\r\n", gives: "hello"),
             chunked("line ends as data", "4\r\n\r\n\r\n\r\n0\r\n\r\n", gives: "\r\n\r\n"),
@@ -83,7 +109,8 @@ extension WireTable {
             chunked("an extension without a value", "5;a\r\nhello\r\n0;z\r\n\r\n", gives: "hello"),
             chunked("two extensions", "5;a=b;c=\"d e\"\r\nhello\r\n0\r\n\r\n", gives: "hello"),
             chunked("a trailer", "5\r\nhello\r\n0\r\nX: 1\r\n\r\n", gives: "hello"),
-            chunked("trailers can't frame", "0\r\nContent-Length: 5\r\nTransfer-Encoding: x\r\nHost: b\r\n\r\n", gives: ""),
+            chunked(
+                "trailers can't frame", "0\r\nContent-Length: 5\r\nTransfer-Encoding: x\r\nHost: b\r\n\r\n", gives: ""),
             badChunked("an empty size", "\r\nhello\r\n0\r\n\r\n", "bad_chunk_size"),
             badChunked("an extension without a size", ";a\r\nhello\r\n0\r\n\r\n", "bad_chunk_size"),
             badChunked("a plus", "+5\r\nhello\r\n0\r\n\r\n", "bad_chunk_size"),
@@ -135,8 +162,12 @@ extension WireTable {
 
     static let limits: [WireCase] =
         [
-            line("8192 bytes of request line", "GET /\(repeated("a", 8192 - 14)) HTTP/1.1", "GET /\(repeated("a", 8192 - 14)) "),
-            badLine("8193 bytes of request line", "GET /\(repeated("a", 8193 - 14)) HTTP/1.1", 414, "request_line_too_long"),
+            line(
+                "8192 bytes of request line", "GET /\(repeated("a", 8192 - 14)) HTTP/1.1",
+                "GET /\(repeated("a", 8192 - 14)) "),
+            badLine(
+                "8193 bytes of request line", "GET /\(repeated("a", 8193 - 14)) HTTP/1.1", 414,
+                "request_line_too_long"),
             badLine("a method without an end", repeated("A", 9000), 414, "request_line_too_long"),
             field("16384 bytes of header", "X: \(repeated("x", 16_384 - 16))\r\n"),
             badField("16385 bytes of header", "X: \(repeated("x", 16_385 - 16))\r\n", 431, "header_too_large"),
@@ -144,9 +175,12 @@ extension WireTable {
             field("100 fields", repeated("X: 1\r\n", 99)),
             badField("101 fields", repeated("X: 1\r\n", 100), 431, "too_many_fields"),
             chunked("16384 bytes of extension", "5;\(repeated("a", 16_383))\r\nhello\r\n0\r\n\r\n", gives: "hello"),
-            badChunked("extensions over 16384 bytes", "5;\(repeated("a", 16_384))\r\nhello\r\n0\r\n\r\n", "chunk_extensions_too_large"),
             badChunked(
-                "many extensions over 16384 bytes together", repeated("1;\(repeated("a", 99))\r\nx\r\n", 200) + "0\r\n\r\n",
+                "extensions over 16384 bytes", "5;\(repeated("a", 16_384))\r\nhello\r\n0\r\n\r\n",
+                "chunk_extensions_too_large"),
+            badChunked(
+                "many extensions over 16384 bytes together",
+                repeated("1;\(repeated("a", 99))\r\nx\r\n", 200) + "0\r\n\r\n",
                 "chunk_extensions_too_large"),
             chunked("16384 bytes of trailers", "0\r\nX: \(repeated("x", 16_384 - 7))\r\n\r\n", gives: ""),
             badChunked("16385 bytes of trailers", "0\r\nX: \(repeated("x", 16_385 - 7))\r\n\r\n", "trailers_too_large"),
@@ -158,25 +192,30 @@ extension WireTable {
 
     static let sequences: [WireCase] = [
         takes(
-            "two requests", "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n", "GET /1 ", "GET /2 "),
+            "two requests", "GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n", "GET /1 ", "GET /2 "
+        ),
         takes(
             "a body, then a request",
-            "POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabcGET /2 HTTP/1.1\r\nHost: a\r\n\r\n", "POST /1 abc",
+            "POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n\r\nabcGET /2 HTTP/1.1\r\nHost: a\r\n\r\n",
+            "POST /1 abc",
             "GET /2 "),
         takes(
             "chunks, then a request",
-            "POST /1 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n\(helloChunks)GET /2 HTTP/1.1\r\nHost: a\r\n\r\n",
+            "POST /1 HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n\(helloChunks)"
+                + "GET /2 HTTP/1.1\r\nHost: a\r\n\r\n",
             "POST /1 hello", "GET /2 "),
         takes(
             "an empty line between requests",
-            "POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n", "POST /1 x",
+            "POST /1 HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n",
+            "POST /1 x",
             "GET /2 "),
         takes(
             "nothing behind Connection: close",
             "GET /1 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n", "GET /1 "),
         takes("nothing behind HTTP/1.0", "GET /1 HTTP/1.0\r\n\r\nGET /2 HTTP/1.0\r\n\r\n", "GET /1 "),
         takes(
-            "HTTP/1.0 kept alive", "GET /1 HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET /2 HTTP/1.0\r\n\r\n", "GET /1 ",
+            "HTTP/1.0 kept alive", "GET /1 HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET /2 HTTP/1.0\r\n\r\n",
+            "GET /1 ",
             "GET /2 "),
     ]
 }

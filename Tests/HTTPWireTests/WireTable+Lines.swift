@@ -51,7 +51,8 @@ extension WireTable {
             badLine("HTTP/3", "GET / HTTP/3", 505, "version_not_supported"),
             badLine("HTTP/9.9", "GET / HTTP/9.9", 505, "version_not_supported"),
             refuses("the HTTP/2 preface", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, "version_not_supported"),
-            refuses("a TLS handshake", "\u{16}\u{03}\u{01}\u{02}\u{00}\u{01}\u{00}\u{01}\u{FC}", 400, "bad_request_line"),
+            refuses(
+                "a TLS handshake", "\u{16}\u{03}\u{01}\u{02}\u{00}\u{01}\u{00}\u{01}\u{FC}", 400, "bad_request_line"),
             refuses("a JSON text", "{\"model\": 1}\r\n\r\n", 400, "bad_request_line"),
             refuses("an SSH banner", "SSH-2.0-OpenSSH_9.6\r\n\r\n", 400, "bad_request_line"),
             refuses("a proxy protocol line", "PROXY TCP4 10.0.0.1 10.0.0.2 1 2\r\n\r\n", 400, "bad_request_line"),
@@ -175,7 +176,8 @@ extension WireTable {
 
     static let hosts: [WireCase] =
         [
-            "localhost", "a.example", "a.example:8080", "127.0.0.1", "127.0.0.1:0", "[::1]", "[::1]:443", "a:", "a:65535",
+            "localhost", "a.example", "a.example:8080", "127.0.0.1", "127.0.0.1:0", "[::1]", "[::1]:443", "a:",
+            "a:65535",
             "[::ffff:1.2.3.4]", "", "%61", "a_b", "A-1.~", "a!$&'()*+;=",
         ].map { takes("Host \"\($0)\"", "GET / HTTP/1.1\r\nHost: \($0)\r\n\r\n", "GET / ") }
         + [

@@ -21,7 +21,7 @@ struct WireTableTests {
 
     @Test(arguments: WireTable.all)
     func givesOneAnswerHoweverItArrives(_ wire: WireCase) {
-        for split in Split.allCases {
+        for split in Split.ways(for: wire.bytes) {
             #expect(outcome(of: wire.bytes, split).0 == wire.outcome, "\(split)")
         }
     }
@@ -29,7 +29,7 @@ struct WireTableTests {
     /// The refusal is the only answer, is the last, and closes.
     @Test(arguments: WireTable.refused)
     func nothingBehindARefusedRequestIsAnswered(_ wire: WireCase) {
-        for split in Split.allCases {
+        for split in Split.ways(for: wire.bytes) {
             let (outcome, bench) = outcome(of: wire.bytes + WireTable.canary, split)
             #expect(outcome == wire.outcome, "\(split)")
             #expect(bench.requests.isEmpty)
@@ -37,6 +37,16 @@ struct WireTableTests {
             #expect(bench.text.contains("\r\nConnection: close\r\n"))
             #expect(bench.hasFinishedWriting)
         }
+    }
+
+    @Test(arguments: [(50, 200), (51, 400)])
+    func chunksAreCountedByteByByteToo(_ count: Int, _ status: Int) {
+        var limits = HTTPLimits()
+        limits.chunks = 50
+        var bench = Bench(limits: limits, answersAtOnce: true)
+        bench.send("POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for byte in (String(repeating: "1\r\nx\r\n", count: count) + "0\r\n\r\n").utf8 { bench.send([byte]) }
+        #expect(bench.statuses == [status])
     }
 
     @Test func theTableIsLarge() {

@@ -1,0 +1,8 @@
+import HTTPWire
+
+/// What answers requests. `disposition(of:)` and `response(to:)` come from `HTTPPolicy`. All three run on a
+/// connection's queue, which other connections share: they return soon.
+public protocol HTTPHandler: HTTPPolicy {
+    /// When a request that was accepted is whole. The answer may be given later, from any thread.
+    func handle(_ request: HTTPRequest, answer: HTTPAnswer)
+}

@@ -1,0 +1,154 @@
+import Dispatch
+import Glibc
+import HTTPWire
+import Synchronization
+
+/// An HTTP/1.1 server on Dispatch: listeners accept on one queue, connections live on a few serial ones.
+public final class HTTPServer: Sendable {
+    public struct Configuration: Sendable {
+        /// `HOST:PORT`, `[IPv6]:PORT` or `unix:PATH`, each.
+        public var listen: [String]
+        public var limits = HTTPLimits()
+        /// Beyond it accepting pauses.
+        public var maximumConnections = 10_000
+        /// Serial queues that connections are spread over.
+        public var workers = 2
+        /// Connections the kernel completes ahead of `accept`.
+        public var backlog: Int32 = 4096
+
+        public init(listen: [String] = ["127.0.0.1:8080"]) {
+            self.listen = listen
+        }
+    }
+
+    private struct State {
+        var listeners: [Listener] = []
+        var hasStarted = false
+        var isStopping = false
+    }
+
+    private let configuration: Configuration
+    private let acceptQueue = DispatchQueue(label: "tessera.http.accept")
+    private let occupancy: Occupancy
+    private let workers: [Worker]
+    private let state = Mutex(State())
+
+    public init(configuration: Configuration, handler: any HTTPHandler) {
+        self.configuration = configuration
+        let occupancy = Occupancy(capacity: max(1, configuration.maximumConnections))
+        self.occupancy = occupancy
+        workers = (0..<max(1, configuration.workers)).map {
+            Worker(index: $0, limits: configuration.limits, handler: handler, occupancy: occupancy)
+        }
+    }
+
+    /// Connections open now, idle ones included.
+    public var connectionCount: Int { occupancy.count }
+
+    /// Listens on all addresses, or on none if one fails. Once only.
+    ///
+    /// - Returns: where, with the port the kernel chose in place of 0.
+    /// - Throws: `bad_address`, `address_in_use` or `cannot_listen`.
+    public func start() throws(HTTPServerError) -> [ListenAddress] {
+        let isFirst = state.withLock { state in
+            defer { state.hasStarted = true }
+            return !state.hasStarted
+        }
+        guard isFirst else { throw HTTPServerError("cannot_listen", "the server has been started before") }
+        var listeners: [Listener] = []
+        do throws(HTTPServerError) {
+            for text in configuration.listen { listeners.append(try makeListener(ListenAddress(text))) }
+        } catch {
+            let opened = listeners
+            acceptQueue.async { opened.forEach { $0.stop {} } }
+            throw error
+        }
+        workers.forEach { $0.start() }
+        listeners.forEach { $0.start() }
+        let started = listeners
+        state.withLock { $0.listeners = started }
+        return listeners.map(\.address)
+    }
+
+    private func makeListener(_ address: ListenAddress) throws(HTTPServerError) -> Listener {
+        let socket = try Sockets.listen(on: address, backlog: configuration.backlog)
+        return Listener(socket, address: address, queue: acceptQueue, occupancy: occupancy, workers: workers)
+    }
+
+    /// Stops: accepting ends, idle connections close, accepted requests are answered with `Connection: close`. A kept
+    /// connection's next request, if it comes within `HTTPLimits.drainIdle`, still reaches the handler.
+    ///
+    /// - Parameter grace: after it, what is left is cut off.
+    /// - Parameter completion: once; the number of accepted requests that went unanswered.
+    public func shutdown(grace: Duration, completion: @escaping @Sendable (Int) -> Void) {
+        let listeners: [Listener]? = state.withLock { state in
+            guard !state.isStopping else { return nil }
+            state.isStopping = true
+            state.hasStarted = true
+            defer { state.listeners = [] }
+            return state.listeners
+        }
+        guard let listeners else { return occupancy.whenEmpty { completion(0) } }
+        let closing = DispatchGroup()
+        for listener in listeners {
+            closing.enter()
+            acceptQueue.async { listener.stop { closing.leave() } }
+        }
+        closing.notify(queue: acceptQueue) { self.drain(grace: grace, completion: completion) }
+    }
+
+    /// As `shutdown(grace:completion:)`.
+    public func shutdown(grace: Duration) async -> Int {
+        await withCheckedContinuation { continuation in
+            shutdown(grace: grace) { continuation.resume(returning: $0) }
+        }
+    }
+
+    private func drain(grace: Duration, completion: @escaping @Sendable (Int) -> Void) {
+        let workers = workers
+        let isOver = Once()
+        workers.forEach { $0.drain() }
+        occupancy.whenEmpty {
+            guard isOver.claim() else { return }
+            workers.forEach { $0.stop() }
+            completion(0)
+        }
+        let seconds = grace / .seconds(1)
+        acceptQueue.asyncAfter(deadline: .now() + max(0, seconds)) { [acceptQueue] in
+            guard isOver.claim() else { return }
+            Self.cutOff(workers, queue: acceptQueue, completion: completion)
+        }
+    }
+
+    private static func cutOff(
+        _ workers: [Worker], queue: DispatchQueue, completion: @escaping @Sendable (Int) -> Void
+    ) {
+        let lost = Tally()
+        let closing = DispatchGroup()
+        for worker in workers {
+            closing.enter()
+            worker.closeAll { count in
+                lost.add(count)
+                closing.leave()
+            }
+            worker.stop()
+        }
+        closing.notify(queue: queue) { completion(lost.total) }
+    }
+}
+
+/// Lets one of several callers through.
+private final class Once: Sendable {
+    private let isClaimed = Atomic<Bool>(false)
+
+    func claim() -> Bool { !isClaimed.exchange(true, ordering: .acquiringAndReleasing) }
+}
+
+/// A sum over several queues.
+private final class Tally: Sendable {
+    private let sum = Atomic<Int>(0)
+
+    var total: Int { sum.load(ordering: .acquiring) }
+
+    func add(_ count: Int) { sum.wrappingAdd(count, ordering: .acquiringAndReleasing) }
+}

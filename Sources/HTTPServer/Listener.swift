@@ -1,0 +1,108 @@
+import Dispatch
+import Glibc
+
+/// One listening socket. When descriptors or places run out, accepting pauses: the kernel's backlog holds who comes
+/// next, as nobody should be refused who could be served a moment later. What is open is served on, and accepting
+/// resumes by itself.
+///
+/// `@unchecked Sendable`: touched on `queue` only.
+final class Listener: @unchecked Sendable {
+    let address: ListenAddress
+    private let descriptor: Int32
+    private let queue: DispatchQueue
+    private let occupancy: Occupancy
+    private let workers: [Worker]
+    private var turn = 0
+    private var source: (any DispatchSourceRead)?
+    private var isPaused = false
+    /// Of the socket's file, so that only our own is removed at the end.
+    private let inode: ino_t?
+
+    /// - Parameter workers: take over new sockets and the places they hold, in turn.
+    init(
+        _ socket: consuming OwnedSocket, address: ListenAddress, queue: DispatchQueue, occupancy: Occupancy,
+        workers: [Worker]
+    ) {
+        self.queue = queue
+        self.occupancy = occupancy
+        self.workers = workers
+        descriptor = socket.release()
+        if case .unix(let path) = address {
+            self.address = address
+            inode = Self.inode(of: path)
+        } else {
+            self.address = Sockets.boundAddress(of: descriptor) ?? address
+            inode = nil
+        }
+    }
+
+    func start() {
+        queue.async {
+            let source = DispatchSource.makeReadSource(fileDescriptor: self.descriptor, queue: self.queue)
+            source.setEventHandler { self.acceptSome(atMost: 64) }
+            source.activate()
+            self.source = source
+        }
+    }
+
+    /// Takes what the kernel has already completed, so that no client sees a reset, then closes. On `queue`.
+    func stop(_ closed: @escaping @Sendable () -> Void) {
+        acceptSome(atMost: 4096)
+        if case .unix(let path) = address, let inode, inode == Self.inode(of: path) { _ = unlink(path) }
+        let descriptor = descriptor
+        guard let source else {
+            _ = close(descriptor)
+            return closed()
+        }
+        source.setCancelHandler {
+            _ = close(descriptor)
+            closed()
+        }
+        source.cancel()
+        if isPaused { source.resume() }
+        self.source = nil
+    }
+
+    private func acceptSome(atMost count: Int) {
+        for _ in 0..<count {
+            guard source != nil, !isPaused else { return }
+            guard occupancy.reserve(onRoom: { self.queue.async { self.resume() } }) else { return pause() }
+            let descriptor = accept(self.descriptor, nil, nil)
+            let number = errno
+            if descriptor >= 0 {
+                Sockets.prepare(descriptor)
+                if case .tcp = address { Sockets.set(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY) }
+                turn = (turn + 1) % workers.count
+                workers[turn].add(descriptor)
+                continue
+            }
+            occupancy.release()
+            switch number {
+            case EAGAIN: return
+            case EINTR, ECONNABORTED, EPROTO, EPERM: continue
+            default:
+                // EMFILE, ENFILE, ENOBUFS, ENOMEM: the backlog stays readable, so waiting for an event would spin.
+                pause()
+                queue.asyncAfter(deadline: .now() + 0.1) { self.resume() }
+                return
+            }
+        }
+    }
+
+    private func pause() {
+        guard let source, !isPaused else { return }
+        isPaused = true
+        source.suspend()
+    }
+
+    private func resume() {
+        guard let source, isPaused else { return }
+        isPaused = false
+        source.resume()
+    }
+
+    private static func inode(of path: String) -> ino_t? {
+        var status = stat()
+        return lstat(path, &status) == 0 ? status.st_ino : nil
+    }
+}

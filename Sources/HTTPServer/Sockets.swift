@@ -1,0 +1,160 @@
+import Glibc
+
+/// A descriptor and who closes it.
+struct OwnedSocket: ~Copyable {
+    let descriptor: Int32
+
+    consuming func release() -> Int32 {
+        let descriptor = descriptor
+        discard self
+        return descriptor
+    }
+
+    deinit { _ = close(descriptor) }
+}
+
+/// What came of one call that moves bytes.
+enum SocketResult: Equatable {
+    case moved(Int)
+    case wouldBlock
+    case failed
+}
+
+/// The system calls of sockets; EINTR is retried, all sockets are non-blocking and close-on-exec.
+enum Sockets {
+    /// Backlogs are cut to `net.core.somaxconn` by the kernel.
+    static func listen(on address: ListenAddress, backlog: Int32) throws(HTTPServerError) -> OwnedSocket {
+        switch address {
+        case .tcp(let host, let port): return try listenTCP(host: host, port: port, backlog: backlog)
+        case .unix(let path): return try listenUnix(path: path, backlog: backlog)
+        }
+    }
+
+    private static func listenTCP(
+        host: String, port: UInt16, backlog: Int32
+    ) throws(HTTPServerError) -> OwnedSocket {
+        var hints = addrinfo()
+        hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV
+        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        var list: UnsafeMutablePointer<addrinfo>?
+        let status = getaddrinfo(host, String(port), &hints, &list)
+        defer { if let list { freeaddrinfo(list) } }
+        guard status == 0, let info = list?.pointee, let name = info.ai_addr else {
+            throw HTTPServerError("bad_address", "host \"\(host)\": \(String(cString: gai_strerror(status)))")
+        }
+        let socket = try open(family: info.ai_family, for: host)
+        set(socket.descriptor, SOL_SOCKET, SO_REUSEADDR)
+        if info.ai_family == AF_INET6 { set(socket.descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY) }
+        let address = ListenAddress.tcp(host: host, port: port)
+        guard bind(socket.descriptor, name, info.ai_addrlen) == 0, Glibc.listen(socket.descriptor, backlog) == 0 else {
+            throw .system("can't listen on \(address)", errno)
+        }
+        return socket
+    }
+
+    /// A socket file that nobody listens on any more, left by a process that was killed, is replaced.
+    private static func listenUnix(path: String, backlog: Int32) throws(HTTPServerError) -> OwnedSocket {
+        let socket = try open(family: AF_UNIX, for: path)
+        if withUnixAddress(path, { bind(socket.descriptor, $0, $1) }) != 0 {
+            let number = errno
+            guard number == EADDRINUSE, try isStale(path), unlink(path) == 0,
+                withUnixAddress(path, { bind(socket.descriptor, $0, $1) }) == 0
+            else { throw .system("can't listen on unix:\(path)", number) }
+        }
+        guard Glibc.listen(socket.descriptor, backlog) == 0 else {
+            throw .system("can't listen on unix:\(path)", errno)
+        }
+        return socket
+    }
+
+    private static func isStale(_ path: String) throws(HTTPServerError) -> Bool {
+        var status = stat()
+        guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK else { return false }
+        let probe = try open(family: AF_UNIX, for: path)
+        return withUnixAddress(path) { connect(probe.descriptor, $0, $1) } != 0 && errno == ECONNREFUSED
+    }
+
+    static func withUnixAddress(_ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32) -> Int32 {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { space in
+            space.copyBytes(from: path.utf8.prefix(space.count - 1))
+        }
+        return withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+    }
+
+    private static func open(family: Int32, for name: String) throws(HTTPServerError) -> OwnedSocket {
+        let type = SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue
+        let descriptor = socket(family, Int32(type), 0)
+        guard descriptor >= 0 else { throw .system("can't open a socket for \(name)", errno) }
+        return OwnedSocket(descriptor: descriptor)
+    }
+
+    static func set(_ descriptor: Int32, _ level: Int32, _ option: Int32) {
+        var on: Int32 = 1
+        _ = setsockopt(descriptor, level, option, &on, socklen_t(MemoryLayout<Int32>.size))
+    }
+
+    /// Non-blocking and close-on-exec, as `accept` doesn't make them (Glibc's module leaves `accept4` out).
+    static func prepare(_ descriptor: Int32) {
+        _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
+        _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+    }
+
+    /// The host and port a TCP socket is bound to.
+    static func boundAddress(of descriptor: Int32) -> ListenAddress? {
+        var storage = sockaddr_storage()
+        var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        var host = [CChar](repeating: 0, count: Int(NI_MAXHOST))
+        var port = [CChar](repeating: 0, count: Int(NI_MAXSERV))
+        let isKnown = withUnsafeMutablePointer(to: &storage) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { name in
+                getsockname(descriptor, name, &length) == 0
+                    && getnameinfo(
+                        name, length, &host, socklen_t(host.count), &port, socklen_t(port.count),
+                        NI_NUMERICHOST | NI_NUMERICSERV) == 0
+            }
+        }
+        guard isKnown, let number = UInt16(text(port)) else { return nil }
+        return .tcp(host: text(host), port: number)
+    }
+
+    private static func text(_ characters: [CChar]) -> String {
+        String(decoding: characters.prefix { $0 != 0 }.map(UInt8.init(bitPattern:)), as: UTF8.self)
+    }
+
+    /// - Returns: `.moved(0)` at the peer's FIN.
+    static func receive(_ descriptor: Int32, into buffer: inout [UInt8]) -> SocketResult {
+        result { buffer.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress, $0.count, 0) } }
+    }
+
+    /// SIGPIPE is kept away: a peer that has gone is an ordinary failure.
+    static func send(_ descriptor: Int32, _ bytes: ArraySlice<UInt8>, isMoreComing: Bool) -> SocketResult {
+        let flags = Int32(MSG_NOSIGNAL) | (isMoreComing ? Int32(MSG_MORE) : 0)
+        return result { bytes.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, flags) } }
+    }
+
+    private static func result(_ call: () -> Int) -> SocketResult {
+        while true {
+            let count = call()
+            if count >= 0 { return .moved(count) }
+            let number = errno
+            if number == EINTR { continue }
+            return number == EAGAIN || number == EWOULDBLOCK ? .wouldBlock : .failed
+        }
+    }
+
+    /// What the peer has done, without reading.
+    static func peerStatus(_ descriptor: Int32) -> (hasGone: Bool, hasFinished: Bool) {
+        let readHangUp: Int16 = 0x2000  // POLLRDHUP, which Glibc's module map leaves out without _GNU_SOURCE
+        var entry = pollfd(fd: descriptor, events: readHangUp, revents: 0)
+        guard poll(&entry, 1, 0) > 0 else { return (false, false) }
+        return (
+            entry.revents & Int16(POLLERR | POLLHUP | POLLNVAL) != 0, entry.revents & readHangUp != 0
+        )
+    }
+}

@@ -1,0 +1,87 @@
+import Dispatch
+import Glibc
+import HTTPWire
+
+/// A serial queue and the connections that live on it. They share one timer and one read buffer, so that an idle
+/// connection costs its state and a dispatch source.
+///
+/// `@unchecked Sendable`: everything mutable is touched on `queue` only.
+final class Worker: @unchecked Sendable {
+    let queue: DispatchQueue
+    let limits: HTTPLimits
+    let handler: any HTTPHandler
+    let occupancy: Occupancy
+    /// Holds bytes only between a read and the parse that follows.
+    var readBuffer = [UInt8](repeating: 0, count: 64 << 10)
+    private var connections: [Int32: Connection] = [:]
+    private var timer: (any DispatchSourceTimer)?
+    private var dateSecond: Int64 = .min
+    private var date = HTTPDate(unixSeconds: 0)
+
+    init(index: Int, limits: HTTPLimits, handler: any HTTPHandler, occupancy: Occupancy) {
+        queue = DispatchQueue(label: "tessera.http.\(index)")
+        self.limits = limits
+        self.handler = handler
+        self.occupancy = occupancy
+    }
+
+    func start() {
+        queue.async {
+            let timer = DispatchSource.makeTimerSource(queue: self.queue)
+            timer.schedule(deadline: .now() + 0.25, repeating: 0.25, leeway: .milliseconds(50))
+            timer.setEventHandler { self.tick() }
+            timer.activate()
+            self.timer = timer
+        }
+    }
+
+    /// Breaks the cycle between the timer and the worker.
+    func stop() {
+        queue.async {
+            self.timer?.cancel()
+            self.timer = nil
+        }
+    }
+
+    /// Takes over an accepted socket for which `occupancy` holds a place.
+    func add(_ descriptor: Int32) {
+        queue.async {
+            let connection = Connection(descriptor, worker: self)
+            self.connections[descriptor] = connection
+            connection.start()
+        }
+    }
+
+    func remove(_ descriptor: Int32) {
+        connections[descriptor] = nil
+    }
+
+    func drain() {
+        queue.async { self.connections.values.forEach { $0.drain() } }
+    }
+
+    /// Closes what is left and reports how many accepted requests that costs.
+    func closeAll(_ report: @escaping @Sendable (Int) -> Void) {
+        queue.async {
+            let open = Array(self.connections.values)
+            let lost = open.count { $0.isBusy }
+            open.forEach { $0.vanish() }
+            report(lost)
+        }
+    }
+
+    /// Now; the `Date` field's text is made once a second.
+    func moment() -> HTTPMoment {
+        var now = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &now)
+        let second = Int64(time(nil))
+        if second != dateSecond { (dateSecond, date) = (second, HTTPDate(unixSeconds: second)) }
+        return HTTPMoment(
+            monotonic: .seconds(now.tv_sec) + .nanoseconds(now.tv_nsec), date: date)
+    }
+
+    private func tick() {
+        let moment = moment()
+        for connection in Array(connections.values) { connection.tick(at: moment) }
+    }
+}

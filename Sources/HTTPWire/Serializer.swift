@@ -1,0 +1,59 @@
+/// Writes answers (RFC 9112 4). The fields that frame a message are written here and nowhere else: a handler's own
+/// are dropped, so an answer can't end elsewhere than its length says.
+enum Serializer {
+    /// What the request decides about its answer.
+    struct Context {
+        var minorVersion = 1
+        var isHead = false
+    }
+
+    static let continueLine = Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)
+
+    private static let ownFields = ["Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Date"]
+
+    /// The bytes of `response`, in one piece or, for a long body, in two.
+    static func pieces(
+        of response: HTTPResponse, context: Context, keepsAlive: Bool, date: HTTPDate
+    ) -> [[UInt8]] {
+        var bytes: [UInt8] = []
+        let hasBody = response.status != 204 && response.status != 304
+        let body = hasBody && !context.isHead ? response.body : []
+        let isShort = body.count <= 64 << 10
+        bytes.reserveCapacity(512 + (isShort ? body.count : 0))
+        bytes.append(
+            contentsOf: "HTTP/1.1 \(response.status) \(HTTPResponse.reasonPhrase(of: response.status))\r\n".utf8)
+        append("Date", date.text, to: &bytes)
+        for field in response.headers.fields where !isOwn(field.name) && isToken(field.name) {
+            append(field.name, field.value, to: &bytes)
+        }
+        // RFC 9110 8.6: never with 204; 304 would need the length that 200 has.
+        if hasBody { append("Content-Length", String(response.body.count), to: &bytes) }
+        if !keepsAlive {
+            append("Connection", "close", to: &bytes)
+        } else if context.minorVersion == 0 {
+            append("Connection", "keep-alive", to: &bytes)
+        }
+        bytes.append(contentsOf: [.cr, .lf])
+        if isShort {
+            bytes.append(contentsOf: body)
+            return [bytes]
+        }
+        return [bytes, body]
+    }
+
+    /// Values may echo a client's words: what could end the line becomes a space (RFC 9110 5.5).
+    private static func append(_ name: String, _ value: String, to bytes: inout [UInt8]) {
+        bytes.append(contentsOf: name.utf8)
+        bytes.append(contentsOf: [UInt8(ascii: ":"), .space])
+        bytes.append(contentsOf: value.utf8.lazy.map { $0.isFieldContent ? $0 : .space })
+        bytes.append(contentsOf: [.cr, .lf])
+    }
+
+    private static func isToken(_ name: String) -> Bool {
+        !name.isEmpty && name.utf8.allSatisfy(\.isToken)
+    }
+
+    private static func isOwn(_ name: String) -> Bool {
+        ownFields.contains { HTTPHeaders.isSame($0, name) }
+    }
+}

@@ -1,0 +1,237 @@
+import Foundation
+import Synchronization
+import Testing
+import TokenizerCore
+
+@testable import Batching
+
+/// An engine with the fake models "a" and "b", loaded; a gate before every image.
+private struct Rig {
+    let engine: Engine
+    let gate = Gate()
+    let outcomes = Inbox<(name: String, outcome: Job.Outcome)>()
+
+    init(maxBatch: Int = 8) throws {
+        engine = Engine(maxBatch: maxBatch)
+        let settled = Inbox<Engine.State>()
+        let gate = gate
+        engine.whenSettled { settled.put($0) }
+        engine.start {
+            [
+                ("a", FakeTokenizer(fingerprint: "first") { gate.pass() }),
+                ("b", FakeTokenizer(fingerprint: "second") { gate.pass() }),
+            ]
+        }
+        try #require(settled.take(1) == [.ready])
+    }
+
+    func submit(
+        _ name: String, _ work: Job.Work, model: String = "a", deadline: ContinuousClock.Instant? = nil,
+        ticket: Ticket = Ticket()
+    ) {
+        let outcomes = outcomes
+        engine.submit(
+            Job(model: model, work: work, deadline: deadline, ticket: ticket) { outcomes.put((name, $0)) })
+    }
+
+    /// Results by name, as words.
+    func results(_ count: Int) -> [String: String] {
+        Dictionary(outcomes.take(count).map { ($0.name, described($0.outcome.result)) }) { first, _ in first }
+    }
+
+    func end() {
+        let ended = Inbox<Int>()
+        engine.drain(grace: .seconds(5)) { ended.put($0) }
+        #expect(ended.take(1) == [0])
+        #expect(engine.state == .stopped)
+    }
+}
+
+private func described(_ result: Result<Job.Output, EngineFailure>) -> String {
+    switch result {
+    case .success(.tokens(let tokens)): "tokens \(tokens.ids)"
+    case .success(.image(let image)): "image \(image.pixels[0])"
+    case .success(.reconstruction(let tokens, let image)): "both \(tokens.ids) \(image.pixels[0])"
+    case .success(.codebook(let table)): "codebook \(table.shape)"
+    case .failure(let failure): "\(failure)"
+    }
+}
+
+@Suite(.timeLimit(.minutes(1))) struct EngineTests {
+    @Test func runsEveryKindOfWork() throws {
+        let rig = try Rig()
+        #expect(rig.engine.models.map(\.id) == ["a", "b"])
+        #expect(rig.engine.models.map(\.contract.fingerprint) == ["first", "second"])
+        rig.submit("encode", .encode(picture(5), EncodeOptions()))
+        rig.submit("decode", .decode([7, 1], DecodeOptions()), model: "b")
+        rig.submit("reconstruct", .reconstruct(picture(9), EncodeOptions(), DecodeOptions()))
+        rig.submit("codebook", .codebook)
+        rig.submit("stranger", .codebook, model: "c")
+        #expect(
+            rig.results(5) == [
+                "encode": "tokens [5, 3]", "decode": "image 7", "reconstruct": "both [9, 3] 9",
+                "codebook": "codebook [2, 1]", "stranger": "unknownModel(\"c\")",
+            ])
+        rig.end()
+    }
+
+    @Test func oneFailingImageHarmsNoOther() throws {
+        let rig = try Rig()
+        rig.gate.close()
+        for (index, first) in [1, 255, 2].enumerated() {
+            rig.submit("\(index)", .encode(picture(UInt8(first)), EncodeOptions()))
+        }
+        rig.submit("range", .decode([1, 16], DecodeOptions()))
+        #expect(rig.gate.awaitArrival())
+        rig.gate.open()
+        let results = rig.results(4)
+        #expect(results["0"] == "tokens [1, 3]")
+        #expect(results["1"]?.hasPrefix("tokenizer(") == true)
+        #expect(results["2"] == "tokens [2, 3]")
+        #expect(results["range"]?.contains("tokenRange") == true)
+        rig.end()
+    }
+
+    @Test func dropsExpiredAndDepartedWhileItIsBusy() throws {
+        let rig = try Rig()
+        rig.gate.close()
+        rig.submit("busy", .encode(picture(1), EncodeOptions()))
+        #expect(rig.gate.awaitArrival())
+        let ticket = Ticket()
+        rig.submit("late", .encode(picture(2), EncodeOptions()), deadline: .now - .seconds(1))
+        rig.submit("gone", .encode(picture(3), EncodeOptions()), ticket: ticket)
+        rig.submit("stays", .encode(picture(4), EncodeOptions()))
+        #expect(rig.engine.waiting == 3)
+        ticket.leave()
+        rig.engine.sweep()
+        #expect(rig.results(2) == ["late": "expired", "gone": "departed"])
+        #expect(rig.engine.waiting == 1)
+        rig.gate.open()
+        let results = rig.results(2)
+        #expect(results["busy"] == "tokens [1, 3]")
+        #expect(results["stays"] == "tokens [4, 3]")
+        rig.end()
+    }
+
+    @Test func dropsTheDepartedOfABatchThatHasBegun() throws {
+        let rig = try Rig()
+        let ticket = Ticket()
+        rig.gate.close()
+        rig.submit("hold", .encode(picture(1), EncodeOptions()))
+        #expect(rig.gate.awaitArrival())
+        rig.submit("first", .encode(picture(2), EncodeOptions()))
+        rig.submit("second", .encode(picture(3), EncodeOptions()), ticket: ticket)
+        rig.gate.close()
+        rig.gate.open()
+        #expect(rig.gate.awaitArrival())
+        ticket.leave()
+        rig.gate.open()
+        #expect(rig.results(3) == ["hold": "tokens [1, 3]", "first": "tokens [2, 3]", "second": "departed"])
+        rig.end()
+    }
+
+    @Test func tellsHowLongItHasBeenSilent() throws {
+        let rig = try Rig()
+        #expect(rig.engine.silence(now: .now + .seconds(100)) == .zero)
+        rig.gate.close()
+        rig.submit("busy", .encode(picture(1), EncodeOptions()))
+        #expect(rig.gate.awaitArrival())
+        #expect(rig.engine.silence() < .seconds(10))
+        #expect(rig.engine.silence(now: .now + .seconds(100)) > .seconds(99))
+        rig.gate.open()
+        #expect(rig.results(1) == ["busy": "tokens [1, 3]"])
+        rig.end()
+        #expect(rig.engine.silence(now: .now + .seconds(100)) == .zero)
+    }
+
+    @Test func finishesWhatItHasWhenItDrains() throws {
+        let rig = try Rig()
+        rig.gate.close()
+        rig.submit("running", .encode(picture(1), EncodeOptions()))
+        #expect(rig.gate.awaitArrival())
+        rig.submit("queued", .encode(picture(2), EncodeOptions()), model: "b")
+        let ended = Inbox<Int>()
+        rig.engine.drain(grace: .seconds(30)) { ended.put($0) }
+        rig.submit("new", .encode(picture(3), EncodeOptions()))
+        #expect(rig.engine.state == .draining)
+        rig.gate.open()
+        #expect(ended.take(1) == [0])
+        #expect(
+            rig.results(3) == ["running": "tokens [1, 3]", "queued": "tokens [2, 3]", "new": "draining"])
+        #expect(rig.engine.state == .stopped)
+    }
+
+    @Test func countsWhatTheGraceCutsOff() throws {
+        let rig = try Rig()
+        rig.gate.close()
+        rig.submit("running", .encode(picture(1), EncodeOptions()))
+        #expect(rig.gate.awaitArrival())
+        rig.submit("queued", .encode(picture(2), EncodeOptions()))
+        let ended = Inbox<Int>()
+        rig.engine.drain(grace: .milliseconds(10)) { ended.put($0) }
+        #expect(rig.results(1) == ["queued": "draining"])
+        rig.gate.open()
+        #expect(ended.take(1) == [1])
+    }
+
+    @Test func saysWhyModelsCouldNotBeLoaded() {
+        struct Broken: Error, CustomStringConvertible { let description = "folder: there is no such folder" }
+        let engine = Engine()
+        let settled = Inbox<Engine.State>()
+        let outcomes = Inbox<String>()
+        let job = Job(model: "a", work: .codebook) { outcomes.put(described($0.result)) }
+        engine.submit(job)
+        engine.whenSettled { settled.put($0) }
+        engine.start { throw Broken() }
+        #expect(settled.take(1) == [.failed("folder: there is no such folder")])
+        engine.submit(job)
+        #expect(outcomes.take(2) == ["loading", "failed(\"folder: there is no such folder\")"])
+        let ended = Inbox<Int>()
+        engine.drain(grace: .seconds(1)) { ended.put($0) }
+        #expect(ended.take(1) == [0])
+    }
+
+    @Test func aModelThatFailsItsWarmUpIsNotServed() {
+        final class Refusing: Tokenizer {
+            let contract = FakeTokenizer().contract
+            func encode(_ image: RGBImage, options: EncodeOptions) throws(TokenizerError) -> TokenSequence {
+                throw .option(name: "warm", reason: "never")
+            }
+            func decode(_ tokens: [Int32], options: DecodeOptions) throws(TokenizerError) -> RGBImage { picture(0) }
+            func codebook() -> CodebookTable { CodebookTable(shape: [], values: []) }
+        }
+        let engine = Engine()
+        let settled = Inbox<Engine.State>()
+        engine.whenSettled { settled.put($0) }
+        engine.start { [("a", Refusing())] }
+        #expect(settled.take(1).first.map { "\($0)" }?.contains("never") == true)
+        #expect(engine.models.isEmpty)
+    }
+
+    @Test func allWorkRunsOnOneThreadOfItsOwn() throws {
+        let threads = Mutex<Set<String>>([])
+        let engine = Engine()
+        let outcomes = Inbox<Int>()
+        let note: @Sendable () -> Void = {
+            _ = threads.withLock { $0.insert("\(Thread.current.name ?? "")/\(pthread_self())") }
+        }
+        engine.start {
+            note()
+            return [("a", FakeTokenizer(hook: note))]
+        }
+        let settled = Inbox<Engine.State>()
+        engine.whenSettled { settled.put($0) }
+        _ = settled.take(1)
+        for index in 0..<50 {
+            engine.submit(
+                Job(model: "a", work: .encode(picture(1), EncodeOptions())) { _ in
+                    note()
+                    outcomes.put(index)
+                })
+        }
+        #expect(outcomes.take(50) == Array(0..<50))
+        #expect(threads.withLock { $0 }.count == 1)
+        let names = threads.withLock { $0 }
+        #expect(names.allSatisfy { $0.hasPrefix("tessera.engine/") }, "\(names)")
+    }
+}
