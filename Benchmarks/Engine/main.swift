@@ -19,7 +19,9 @@ func seconds(_ body: () throws -> Void) rethrows -> Double {
 func answer(_ text: String) { FileHandle.standardOutput.write(Data((text + "\n").utf8)) }
 
 func picture(_ size: Int) -> RGBImage {
-    let pixels = (0..<size * size * 3).map { UInt8(truncatingIfNeeded: ($0 / 3 % size) ^ ($0 / 3 / size) &* 3 &+ $0 % 3 * 40) }
+    let pixels = (0..<size * size * 3).map {
+        UInt8(truncatingIfNeeded: ($0 / 3 % size) ^ ($0 / 3 / size) &* 3 &+ $0 % 3 * 40)
+    }
     return RGBImage(width: size, height: size, pixels: pixels)
 }
 

@@ -3,6 +3,8 @@
 
 #include "ckernels.h"
 
+struct tk_winograd;
+
 /// Kernels compiled once per instruction set; each runs on the calling thread over the rows it is given.
 struct tk_kernels {
     void (*layer_norm)(const float *x, long rows, long width, const float *gain, const float *bias, float eps,
@@ -21,6 +23,17 @@ struct tk_kernels {
     void (*nearest)(const float *query, long d, const float *codes, long stride, long first, long last, int32_t *id,
                     float *best, float *second);
     void (*distances)(const float *query, long d, const float *codes, long count, float *out);
+    void (*winograd_strip)(const struct tk_winograd *w, long first, long tiles, const float *x, float *v, float *m,
+                           float *y);
+    void (*winograd_pack)(const float *weights, long inputs, long outputs, float *packed);
+};
+
+/// A 3x3 convolution, stride 1, padding 1, by Winograd's F(4x4, 3x3), with its weights packed for a level.
+struct tk_winograd {
+    long height, width, inputs, outputs;
+    int activation, accumulate;
+    const struct tk_kernels *kernels;
+    float *weights, *bias;
 };
 
 extern const struct tk_kernels tk_kernels_sse2, tk_kernels_avx2, tk_kernels_avx512;

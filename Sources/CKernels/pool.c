@@ -1,7 +1,10 @@
 // One pool for everything: libgomp's, the one oneDNN (Debian) runs on. OpenBLAS is told to use one thread and is called
 // from inside. GOMP_parallel is libgomp's entry point for `#pragma omp parallel`, called by name because the compiler
 // here emits LLVM's OpenMP instead.
+#define _GNU_SOURCE
+#include <sched.h>
 #include <stdatomic.h>
+#include <unistd.h>
 
 #include "internal.h"
 
@@ -25,6 +28,12 @@ static void work(void *data) {
         if (i >= job->count) return;
         job->body(job->context, i);
     }
+}
+
+int tk_processors(void) {
+    cpu_set_t set;
+    int count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : (int)sysconf(_SC_NPROCESSORS_ONLN);
+    return count < 1 ? 1 : count;
 }
 
 void tk_set_threads(int count) {

@@ -33,12 +33,30 @@ public final class Convolution {
             self.padding = padding ?? (half, half, half, half)
         }
 
+        /// Winograd's packed weights are four times larger; large pictures, which have few channels, gain the most.
+        var winogradPays: Bool {
+            kernel == 3 && stride == 1 && padding == (1, 1, 1, 1) && height * width >= 1024 && inputs >= 16
+        }
+
         var outHeight: Int { (height + padding.0 + padding.2 - kernel) / stride + 1 }
         var outWidth: Int { (width + padding.1 + padding.3 - kernel) / stride + 1 }
     }
 
+    /// How a convolution is computed.
+    public enum Method: Sendable {
+        /// Winograd where it pays, else oneDNN.
+        case automatic
+        case direct
+        case winograd
+    }
+
+    private enum Implementation {
+        case direct(OpaquePointer)
+        case winograd(OpaquePointer)
+    }
+
     public let shape: Shape
-    private let handle: OpaquePointer
+    private let implementation: Implementation
 
     /// - Parameters:
     ///   - weight: (outputs, inputs, kernel, kernel); copied.
@@ -46,10 +64,34 @@ public final class Convolution {
     ///   - accumulate: add the result to what the output holds.
     public init(
         _ shape: Shape, weight: borrowing FloatBuffer, bias: borrowing FloatBuffer?,
-        activation: Activation = .none, accumulate: Bool = false
+        activation: Activation = .none, accumulate: Bool = false, method: Method = .automatic
     ) throws(ConvolutionError) {
         self.shape = shape
         precondition(weight.count == shape.outputs * shape.inputs * shape.kernel * shape.kernel)
+        var biasPointer: UnsafeMutablePointer<Float>?
+        switch bias {
+        case .some(let bias): biasPointer = bias.data
+        case .none: biasPointer = nil
+        }
+        if method == .winograd || (method == .automatic && shape.winogradPays),
+            let handle = tk_winograd_create(
+                shape.height, shape.width, shape.inputs, shape.outputs, weight.data, biasPointer,
+                activation.rawValue, accumulate ? 1 : 0)
+        {
+            implementation = .winograd(handle)
+            return
+        }
+        guard method != .winograd else {
+            throw ConvolutionError(description: "no Winograd kernel for the convolution \(shape)")
+        }
+        implementation = .direct(
+            try Self.direct(shape, weight.data, biasPointer, activation: activation, accumulate: accumulate))
+    }
+
+    private static func direct(
+        _ shape: Shape, _ weight: UnsafePointer<Float>, _ bias: UnsafePointer<Float>?, activation: Activation,
+        accumulate: Bool
+    ) throws(ConvolutionError) -> OpaquePointer {
         var geometry = td_shape(
             in_channels: shape.inputs, out_channels: shape.outputs, height: shape.height, width: shape.width,
             kernel_height: shape.kernel, kernel_width: shape.kernel, stride: shape.stride,
@@ -57,33 +99,40 @@ public final class Convolution {
             pad_right: shape.padding.3)
         let following: Int32
         switch activation {
+        case .none: following = 0
         case .silu: following = 1
         case .relu: following = 2
-        default: following = 0
-        }
-        var biasPointer: UnsafeMutablePointer<Float>?
-        switch bias {
-        case .some(let bias): biasPointer = bias.data
-        case .none: biasPointer = nil
+        case .gelu, .tanh: throw ConvolutionError(description: "no convolution with \(activation) after it")
         }
         var status: Int32 = 0
-        guard
-            let handle = td_create(
-                &geometry, weight.data, biasPointer, following, accumulate ? 1 : 0, &status)
-        else {
+        guard let handle = td_create(&geometry, weight, bias, following, accumulate ? 1 : 0, &status) else {
             throw ConvolutionError(description: "oneDNN can't make the convolution \(shape): status \(status)")
         }
-        self.handle = handle
+        return handle
     }
 
-    deinit { td_free(handle) }
+    deinit {
+        switch implementation {
+        case .direct(let handle): td_free(handle)
+        case .winograd(let handle): tk_winograd_free(handle)
+        }
+    }
 
-    /// The implementation oneDNN chose, such as "jit:avx2".
-    public var implementation: String { String(cString: td_implementation(handle)) }
+    /// Who computes: "winograd", or the implementation oneDNN chose, such as "jit:avx2".
+    public var implementationName: String {
+        switch implementation {
+        case .direct(let handle): String(cString: td_implementation(handle))
+        case .winograd: "winograd"
+        }
+    }
 
     public func run(_ x: UnsafePointer<Float>, to y: UnsafeMutablePointer<Float>) {
-        let status = td_run(handle, x, y)
-        precondition(status == 0, "oneDNN failed to run a convolution it had accepted: status \(status)")
+        switch implementation {
+        case .direct(let handle):
+            let status = td_run(handle, x, y)
+            precondition(status == 0, "oneDNN failed to run a convolution it had accepted: status \(status)")
+        case .winograd(let handle): tk_winograd_run(handle, x, y)
+        }
     }
 
     public func callAsFunction(_ x: Plane, _ pool: ScratchPool) -> Plane {

@@ -53,6 +53,43 @@ struct ConvolutionTests {
         }
     }
 
+    /// Winograd against oneDNN's direct convolution, at every level, with edges that don't fill a tile.
+    @Test(arguments: [(16, 32, 1, 1), (32, 64, 7, 9), (64, 32, 40, 33), (128, 128, 32, 32), (160, 32, 13, 64)])
+    func winogradEqualsDirect(inputs: Int, outputs: Int, height: Int, width: Int) throws {
+        let pool = ScratchPool()
+        let x = pool.plane(height, width, inputs, Noise.values(height * width * inputs, seed: 1))
+        let scale = 1 / Float(inputs * 9).squareRoot()
+        let w = Noise.values(outputs * inputs * 9, seed: 2, scale: scale), b = Noise.values(outputs, seed: 3)
+        let shape = Convolution.Shape(inputs: inputs, outputs: outputs, height: height, width: width)
+        for level in Compute.Level.allCases where level.rawValue <= Compute.bestLevel.rawValue {
+            Compute.force(level)
+            for (activation, accumulate) in [(Activation.none, false), (.silu, false), (.none, true)] {
+                let results = try [Convolution.Method.direct, .winograd].map { method in
+                    let y = pool.plane(height, width, outputs, [Float](repeating: 2, count: height * width * outputs))
+                    try Convolution(
+                        shape, weight: FloatBuffer(w), bias: FloatBuffer(b), activation: activation,
+                        accumulate: accumulate, method: method
+                    ).run(x, to: y)
+                    return y.values
+                }
+                #expect(zip(results[0], results[1]).allSatisfy { abs($0 - $1) < 2e-5 })
+            }
+        }
+        Compute.force(Compute.bestLevel)
+    }
+
+    @Test func winogradIsChosenForLargePicturesOnly() throws {
+        func name(_ side: Int, _ inputs: Int, _ outputs: Int) throws -> String {
+            let weight = FloatBuffer(Noise.values(inputs * outputs * 9, seed: 1))
+            let shape = Convolution.Shape(inputs: inputs, outputs: outputs, height: side, width: side)
+            return try Convolution(shape, weight: weight, bias: nil).implementationName
+        }
+        #expect(try name(32, 32, 32) == "winograd")
+        #expect(try name(16, 32, 32) != "winograd")
+        #expect(try name(32, 3, 32) != "winograd")
+        #expect(try name(32, 32, 3) != "winograd")
+    }
+
     @Test(arguments: [(4, 6, 3, 5), (8, 8, 1, 1), (16, 8, 4, 4), (8, 16, 2, 3)])
     func upsamplingEqualsNaive(inputs: Int, outputs: Int, height: Int, width: Int) throws {
         let pool = ScratchPool()

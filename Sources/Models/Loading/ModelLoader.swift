@@ -1,11 +1,15 @@
 import Checkpoint
+import Tensor
 
 /// From a folder to a tokenizer.
 public enum ModelLoader {
-    /// Reads a model whole; its architecture is told by its tensors' names. Uses the calling thread's pool.
+    /// Reads a model whole; its architecture is told by its tensors' names. The model belongs to the calling thread,
+    /// whose pool of computing threads is set here.
     ///
+    /// - Parameter threads: computing threads; `nil`: as many as this process may use.
     /// - Throws: `ModelError`, `CheckpointError` or `ConvolutionError`, each one clear line.
-    public static func load(_ source: ModelSource) throws -> LoadedModel {
+    public static func load(_ source: ModelSource, threads: Int? = nil) throws -> LoadedModel {
+        Compute.setThreads(threads ?? Compute.availableProcessors)
         let folder = try ModelFolder(source.folder)
         let weights = try folder.weights(preferring: ["model.safetensors", "ckpt.pth"])
         let file = try CheckpointFile(path: weights)

@@ -1,0 +1,62 @@
+// Winograd convolutions over strips of tiles: a thread takes a strip through transform, products and inverse transform
+// in buffers of its own, so that what it writes it reads again from cache.
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+
+tk_winograd *tk_winograd_create(long height, long width, long inputs, long outputs, const float *weights,
+                                const float *bias, int activation, int accumulate) {
+    if (inputs % 16 != 0 || outputs % 32 != 0) return NULL;
+    tk_winograd *w = calloc(1, sizeof *w);
+    if (!w) return NULL;
+    *w = (tk_winograd){height, width, inputs, outputs, activation, accumulate, tk_active(), NULL, NULL};
+    size_t size = (size_t)(36 * inputs * outputs) * sizeof(float);
+    if (posix_memalign((void **)&w->weights, 64, size) != 0) {
+        free(w);
+        return NULL;
+    }
+    w->kernels->winograd_pack(weights, inputs, outputs, w->weights);
+    if (bias) {
+        w->bias = malloc((size_t)outputs * sizeof(float));
+        if (!w->bias) {
+            tk_winograd_free(w);
+            return NULL;
+        }
+        memcpy(w->bias, bias, (size_t)outputs * sizeof(float));
+    }
+    return w;
+}
+
+void tk_winograd_free(tk_winograd *w) {
+    if (!w) return;
+    free(w->weights);
+    free(w->bias);
+    free(w);
+}
+
+struct run {
+    const tk_winograd *w;
+    const float *x;
+    float *y, *scratch;
+    long tiles, strip, stride;
+};
+
+static void strip(void *context, long index) {
+    const struct run *t = context;
+    long first = index * t->strip, count = t->tiles - first < t->strip ? t->tiles - first : t->strip;
+    float *v = t->scratch + tk_thread_index() * t->stride, *m = v + 36 * t->strip * t->w->inputs;
+    t->w->kernels->winograd_strip(t->w, first, count, t->x, v, m, t->y);
+}
+
+void tk_winograd_run(const tk_winograd *w, const float *x, float *y) {
+    // The more channels, the larger the weights that every strip reads anew, and the more tiles make it worth while.
+    long tiles = ((w->height + 3) / 4) * ((w->width + 3) / 4);
+    long wanted = w->inputs <= 128 ? 60 : 126;
+    long stride = 36 * wanted * (w->inputs + w->outputs);
+    float *scratch = NULL;
+    if (posix_memalign((void **)&scratch, 64, (size_t)(tk_threads() * stride) * sizeof(float)) != 0) abort();
+    struct run t = {w, x, y, scratch, tiles, wanted, stride};
+    tk_parallel((tiles + wanted - 1) / wanted, strip, &t);
+    free(scratch);
+}
