@@ -21,19 +21,35 @@ func tests(_ name: String, _ dependencies: [Target.Dependency], exclude: [String
 }
 
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
 let package = Package(
     name: "Tessera",
+    products: [.executable(name: "tessera", targets: ["tessera"])],
     dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
         .executableTarget(
+            name: "tessera",
+            dependencies: [
+                "TokenService", "HTTPServer", "Batching", "Models", "Checkpoint", "ImageInput", "JSON",
+                "TokenizerCore", arguments, logging,
+            ], swiftSettings: strict),
+        .executableTarget(
             name: "tessera-bench", dependencies: ["Models", "Tensor"], path: "Benchmarks/Engine", swiftSettings: strict),
+        module(
+            "TokenService",
+            ["HTTPServer", "HTTPWire", "Batching", "Models", "ImageInput", "JSON", "TokenizerCore"]),
+
         module("HTTPServer", ["HTTPWire"]),
         module("HTTPWire"),
 
+        module("Batching", ["TokenizerCore"]),
         module("Models", ["TokenizerCore", "Checkpoint", "Tensor", crypto]),
         module("Checkpoint", ["JSON", "Yams"]),
         module("Tensor", ["CKernels", "COneDNN"]),
@@ -54,10 +70,16 @@ let package = Package(
         tests("Tensor", ["CKernels"]),
         tests("JSON", []),
         tests("Checkpoint", ["JSON", "CheckpointBuilders"], exclude: ["Fixtures"]),
-        tests("ImageInput", ["Recipe", "JSON"], exclude: ["Fixtures"]),
+        tests("ImageInput", ["Recipe", "JSON", "TokenizerCore"], exclude: ["Fixtures"]),
         tests("HTTPWire", []),
         tests("HTTPServer", ["HTTPWire"]),
-        tests("Models", ["Recipe", "Checkpoint", "CheckpointBuilders", "JSON"], exclude: ["Fixtures"]),
-        tests("Recipe", []),
+        tests("Batching", ["TokenizerCore"]),
+        tests(
+            "Models", ["Recipe", "Tensor", "TokenizerCore", "Checkpoint", "CheckpointBuilders", "JSON"],
+            exclude: ["Fixtures"]),
+        tests(
+            "TokenService",
+            ["HTTPServer", "HTTPWire", "ImageInput", "JSON", "Batching", "TokenizerCore", "Models", "Recipe"]),
+        tests("Recipe", ["TokenizerCore"]),
     ]
 )

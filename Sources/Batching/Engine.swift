@@ -1,0 +1,273 @@
+import Dispatch
+import Foundation
+import Synchronization
+import TokenizerCore
+
+/// One thread that owns all models, and the queue before it.
+///
+/// Models aren't `Sendable`: they are loaded, used and let go on the thread. Images of a batch run one by one, so that
+/// one that fails harms no other and none can depend on its company.
+public final class Engine: Sendable {
+    public enum State: Sendable, Equatable {
+        case loading
+        case ready
+        case failed(String)
+        /// Finishes what it has.
+        case draining
+        case stopped
+    }
+
+    /// A model's name in requests, and what it promises.
+    public struct Model: Sendable {
+        public let id: String
+        public let contract: TokenContract
+    }
+
+    public typealias Loader = @Sendable () throws -> [(id: String, tokenizer: any Tokenizer)]
+
+    private struct Shared {
+        var state = State.loading
+        var models: [Model] = []
+        var planner: Planner<Job>
+        var isSleeping = false
+        var whenSettled: [@Sendable (State) -> Void] = []
+        var whenStopped: [@Sendable () -> Void] = []
+    }
+
+    /// Apart from `Shared`, so that a probe never waits for the queue's lock.
+    private struct Pulse {
+        var state = State.loading
+        var lastBeat = ContinuousClock.now
+        var waiting = 0
+        var running = 0
+    }
+
+    private let shared: Mutex<Shared>
+    private let pulse = Mutex(Pulse())
+    /// The thread sleeps on it; monotonic, unlike a condition variable's default clock.
+    private let wake = DispatchSemaphore(value: 0)
+
+    public init(maxBatch: Int = 8, maxDelay: Duration = .zero) {
+        shared = Mutex(Shared(planner: Planner(maxBatch: maxBatch, maxDelay: maxDelay)))
+    }
+
+    /// Starts the thread: loads, sends one image through every model, then serves. Once only.
+    ///
+    /// - Parameter stackBytes: of the thread; deep networks recurse little, but C libraries like room.
+    public func start(stackBytes: Int = 16 << 20, _ loader: @escaping Loader) {
+        let thread = Thread { self.main(loader) }
+        thread.stackSize = stackBytes
+        thread.start()
+    }
+
+    // MARK: - From other threads
+
+    public var state: State { pulse.withLock { $0.state } }
+
+    /// What is loaded, in the loader's order; empty before `ready`.
+    public var models: [Model] { shared.withLock { $0.models } }
+
+    /// Images that wait for the engine.
+    public var waiting: Int { pulse.withLock { $0.waiting } }
+
+    /// How long the thread has shown no sign of life although it has work; zero where it has none. It shows one before
+    /// and after every image.
+    public func silence(now: ContinuousClock.Instant = .now) -> Duration {
+        pulse.withLock { $0.waiting + $0.running > 0 ? max(.zero, now - $0.lastBeat) : .zero }
+    }
+
+    /// Calls `body` once the models are loaded or can't be.
+    public func whenSettled(_ body: @escaping @Sendable (State) -> Void) {
+        let settled: State? = shared.withLock { shared in
+            if shared.state != .loading { return shared.state }
+            shared.whenSettled.append(body)
+            return nil
+        }
+        if let settled { body(settled) }
+    }
+
+    /// Queues a job. Its completion is called in any case.
+    public func submit(_ job: Job) {
+        let refusal: EngineFailure? = shared.withLock { shared in
+            switch shared.state {
+            case .loading: return .loading
+            case .failed(let message): return .failed(message)
+            case .draining, .stopped: return .draining
+            case .ready: break
+            }
+            guard shared.models.contains(where: { $0.id == job.model }) else { return .unknownModel(job.model) }
+            shared.planner.add(job)
+            publish(shared.planner.count)
+            rouse(&shared)
+            return nil
+        }
+        if let refusal { job.fail(refusal, at: .now) }
+    }
+
+    /// Takes what has expired or departed out of the queue now, though the thread may be busy.
+    public func sweep(now: ContinuousClock.Instant = .now) {
+        let (expired, departed) = shared.withLock { shared in
+            defer { publish(shared.planner.count) }
+            return shared.planner.sweep(now: now)
+        }
+        for job in expired { job.fail(.expired, at: now) }
+        for job in departed { job.fail(.departed, at: now) }
+    }
+
+    /// Takes nothing new, finishes what is queued, lets the models go and ends the thread.
+    ///
+    /// - Parameter grace: after it, what is still queued fails with `draining`; an image that is running is finished.
+    /// - Parameter completion: once the thread has ended its work, with the number of jobs that failed so.
+    public func drain(grace: Duration, completion: @escaping @Sendable (_ lost: Int) -> Void) {
+        let counter = Counter()
+        let isOver = shared.withLock { shared in
+            switch shared.state {
+            case .stopped, .failed: return true
+            case .loading, .ready, .draining:
+                enter(.draining, &shared)
+                shared.whenStopped.append { completion(counter.value) }
+                rouse(&shared)
+                return false
+            }
+        }
+        guard !isOver else { return completion(0) }
+        let seconds = max(0, grace / .seconds(1))
+        DispatchQueue.global().asyncAfter(deadline: .now() + seconds) { [weak self] in
+            guard let self else { return }
+            let left = shared.withLock { shared in
+                defer { publish(0) }
+                return shared.planner.removeAll()
+            }
+            counter.add(left.count)
+            for job in left { job.fail(.draining, at: .now) }
+        }
+    }
+
+    private func enter(_ state: State, _ shared: inout Shared) {
+        shared.state = state
+        pulse.withLock { $0.state = state }
+    }
+
+    private func rouse(_ shared: inout Shared) {
+        guard shared.isSleeping else { return }
+        shared.isSleeping = false
+        wake.signal()
+    }
+
+    private func publish(_ waiting: Int) {
+        pulse.withLock { pulse in
+            // Work that meets an idle thread starts the clock.
+            if pulse.waiting + pulse.running == 0 { pulse.lastBeat = .now }
+            pulse.waiting = waiting
+        }
+    }
+}
+
+/// A sum over several threads.
+private final class Counter: Sendable {
+    private let sum = Atomic<Int>(0)
+
+    var value: Int { sum.load(ordering: .acquiring) }
+
+    func add(_ count: Int) { sum.wrappingAdd(count, ordering: .acquiringAndReleasing) }
+}
+
+// MARK: - On the engine's thread
+
+extension Engine {
+    private func main(_ loader: Loader) {
+        var tokenizers: [String: any Tokenizer] = [:]
+        do {
+            let loaded = try loader()
+            for (id, tokenizer) in loaded {
+                try Self.warmUp(tokenizer)
+                tokenizers[id] = tokenizer
+            }
+            settle(.ready, models: loaded.map { Model(id: $0.id, contract: $0.tokenizer.contract) })
+        } catch {
+            return settle(.failed("\(error)"), models: [])
+        }
+        while let batch = nextBatch() {
+            for job in batch {
+                beat(running: 1)
+                run(job, on: tokenizers[job.model])
+            }
+            beat(running: 0)
+        }
+        tokenizers = [:]
+        let bodies = shared.withLock { shared in
+            enter(.stopped, &shared)
+            defer { shared.whenStopped = [] }
+            return shared.whenStopped
+        }
+        for body in bodies { body() }
+    }
+
+    private static func warmUp(_ tokenizer: any Tokenizer) throws(TokenizerError) {
+        let size = tokenizer.contract.preprocessing.size
+        let grey = RGBImage(width: size, height: size, pixels: [UInt8](repeating: 127, count: size * size * 3))
+        let tokens = try tokenizer.encode(grey, options: EncodeOptions())
+        _ = try tokenizer.decode(tokens.ids, options: DecodeOptions())
+    }
+
+    /// A drain may have begun while models were loading: then that stands.
+    private func settle(_ state: State, models: [Model]) {
+        let bodies = shared.withLock { shared in
+            shared.models = models
+            if shared.state == .loading { enter(state, &shared) }
+            defer { shared.whenSettled = [] }
+            return shared.whenSettled
+        }
+        for body in bodies { body(state) }
+    }
+
+    private func run(_ job: Job, on tokenizer: (any Tokenizer)?) {
+        if let deadline = job.deadline, deadline <= .now { return job.fail(.expired, at: .now) }
+        guard let tokenizer else { return job.fail(.unknownModel(job.model), at: .now) }
+        guard job.ticket.begin() else { return job.fail(.departed, at: .now) }
+        job.run(on: tokenizer)
+    }
+
+    private func beat(running: Int) {
+        pulse.withLock { pulse in
+            pulse.lastBeat = .now
+            pulse.running = running
+        }
+    }
+
+    /// Sleeps until there is work; `nil` at the end.
+    private func nextBatch() -> [Job]? {
+        while true {
+            let now = ContinuousClock.now
+            var isOver = false
+            let plan = shared.withLock { shared in
+                let plan = shared.planner.next(now: now)
+                publish(shared.planner.count)
+                switch plan.step {
+                case .run(let batch): pulse.withLock { $0.running = batch.count }
+                case .wait: shared.isSleeping = true
+                case .idle:
+                    isOver = shared.state == .draining || shared.state == .stopped
+                    shared.isSleeping = !isOver
+                }
+                return plan
+            }
+            for job in plan.expired { job.fail(.expired, at: now) }
+            for job in plan.departed { job.fail(.departed, at: now) }
+            switch plan.step {
+            case .run(let batch): return batch
+            case .wait(let moment): sleep(for: moment - now)
+            case .idle:
+                if isOver { return nil }
+                sleep(for: nil)
+            }
+        }
+    }
+
+    private func sleep(for span: Duration?) {
+        guard let span else { return wake.wait() }
+        let nanoseconds = Int(clamping: Int64(span / .nanoseconds(1)))
+        _ = wake.wait(timeout: .now() + .nanoseconds(nanoseconds))
+        shared.withLock { $0.isSleeping = false }
+    }
+}

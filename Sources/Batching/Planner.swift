@@ -1,0 +1,110 @@
+/// What the planner needs to know of a piece of work.
+public protocol PlannerEntry {
+    /// Entries of different models never share a batch.
+    var model: String { get }
+    var arrival: ContinuousClock.Instant { get }
+    /// Afterwards it isn't begun any more; `nil`: never.
+    var deadline: ContinuousClock.Instant? { get }
+    /// Whether nobody waits for it any more.
+    var isDeparted: Bool { get }
+}
+
+/// Decides what runs next. A value without threads and without a clock: time is handed in.
+///
+/// Entries stay in the order they were added in. The model whose oldest entry is oldest goes first, but one that still
+/// waits for company doesn't hold back another that need not.
+public struct Planner<Entry: PlannerEntry> {
+    public struct Plan {
+        /// Their deadlines have passed; no longer in the queue.
+        public var expired: [Entry]
+        /// Nobody waits for them; no longer in the queue.
+        public var departed: [Entry]
+        public var step: Step
+    }
+
+    public enum Step {
+        /// Entries of one model, oldest first; no longer in the queue.
+        case run([Entry])
+        /// Nothing to do before then, unless something is added.
+        case wait(until: ContinuousClock.Instant)
+        /// The queue is empty.
+        case idle
+    }
+
+    /// Entries in a batch at most.
+    public let maxBatch: Int
+    /// How long the oldest entry of a model waits for others, measured from its arrival.
+    public let maxDelay: Duration
+    private var queue: [Entry] = []
+
+    /// - Parameter maxBatch: at least 1.
+    public init(maxBatch: Int = 8, maxDelay: Duration = .zero) {
+        self.maxBatch = max(1, maxBatch)
+        self.maxDelay = max(.zero, maxDelay)
+    }
+
+    public var count: Int { queue.count }
+    public var isEmpty: Bool { queue.isEmpty }
+
+    public mutating func add(_ entry: Entry) { queue.append(entry) }
+
+    /// Removes what is no longer worth running and says what to do now.
+    public mutating func next(now: ContinuousClock.Instant) -> Plan {
+        let dropped = sweep(now: now)
+        return Plan(expired: dropped.expired, departed: dropped.departed, step: step(now: now))
+    }
+
+    /// Removes what is no longer worth running.
+    public mutating func sweep(now: ContinuousClock.Instant) -> (expired: [Entry], departed: [Entry]) {
+        var expired: [Entry] = []
+        var departed: [Entry] = []
+        var kept: [Entry] = []
+        for entry in queue {
+            if entry.isDeparted {
+                departed.append(entry)
+            } else if let deadline = entry.deadline, deadline <= now {
+                expired.append(entry)
+            } else {
+                kept.append(entry)
+            }
+        }
+        if kept.count < queue.count { queue = kept }
+        return (expired, departed)
+    }
+
+    /// Removes everything.
+    public mutating func removeAll() -> [Entry] {
+        defer { queue = [] }
+        return queue
+    }
+
+    private mutating func step(now: ContinuousClock.Instant) -> Step {
+        var wakeAt: ContinuousClock.Instant?
+        var seen: Set<String> = []
+        for entry in queue where seen.insert(entry.model).inserted {
+            let due = entry.arrival.advanced(by: maxDelay)
+            if due <= now || queue.count(where: { $0.model == entry.model }) >= maxBatch {
+                return .run(takeBatch(of: entry.model))
+            }
+            wakeAt = min(wakeAt ?? due, due)
+        }
+        for entry in queue {
+            if let deadline = entry.deadline, let wake = wakeAt { wakeAt = min(wake, deadline) }
+        }
+        return wakeAt.map { .wait(until: $0) } ?? .idle
+    }
+
+    private mutating func takeBatch(of model: String) -> [Entry] {
+        var batch: [Entry] = []
+        var rest: [Entry] = []
+        for entry in queue {
+            if entry.model == model, batch.count < maxBatch { batch.append(entry) } else { rest.append(entry) }
+        }
+        queue = rest
+        return batch
+    }
+}
+
+extension Planner: Sendable where Entry: Sendable {}
+extension Planner.Plan: Sendable where Entry: Sendable {}
+extension Planner.Step: Sendable where Entry: Sendable {}

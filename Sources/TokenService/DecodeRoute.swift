@@ -1,0 +1,165 @@
+import Batching
+import HTTPWire
+import ImageInput
+import JSON
+import TokenizerCore
+
+/// `POST /v1/decode`: tokens to pictures.
+enum DecodeRoute {
+    static func routes(_ limits: ServiceLimits) -> [Route] {
+        let rule = BodyRule(
+            inputs: [MediaType.json, MediaType.npy, MediaType.octets].map { ($0, limits.bodyBytes) },
+            outputs: Format.allCases.map(\.mediaType))
+        return [
+            Route(
+                "POST", "/v1/decode", needs: .models,
+                .work(rule) { service, context, request in
+                    context.attempt { () throws(ServiceError) in
+                        try Call(service, context, request, rule).start()
+                    }
+                })
+        ]
+    }
+
+    /// `format`: what `Accept` would say.
+    enum Format: String, CaseIterable {
+        case png, json, npy
+
+        var mediaType: String {
+            switch self {
+            case .png: MediaType.png
+            case .json: MediaType.json
+            case .npy: MediaType.npy
+            }
+        }
+    }
+
+    /// A picture, and its file where the answer wants one.
+    private struct Decoded: Sendable {
+        let image: RGBImage
+        let file: [UInt8]
+    }
+
+    /// One request, understood.
+    private struct Call {
+        let service: TokenService
+        let context: RequestContext
+        let model: Engine.Model
+        let parameters: DecodeParameters
+        let sequences: [[Int64]]
+        let output: String
+
+        init(
+            _ service: TokenService, _ context: RequestContext, _ request: HTTPRequest, _ rule: BodyRule
+        ) throws(ServiceError) {
+            self.service = service
+            self.context = context
+            let type = rule.contentType(of: request.head)
+            var options =
+                type == MediaType.json
+                ? OptionReader(json: try jsonObject(request)) : try OptionReader(query: request.head.query)
+            model = try service.model(try options.string("model"))
+            context.use(model.contract)
+            parameters = try DecodeParameters(reading: &options)
+            let format = try options.choice("format", of: Format.allCases)
+            var tokens: JSONValue?
+            if type == MediaType.json { tokens = options.value("tokens") }
+            try options.finish()
+            try parameters.check(for: model.contract)
+            let reader = TokenBody(
+                contract: model.contract, idSpace: parameters.idSpace, limits: service.configuration.limits)
+            switch type {
+            case MediaType.npy: sequences = try reader.array(request.body)
+            case MediaType.octets: sequences = try reader.octets(request.body)
+            default: sequences = try reader.json(tokens)
+            }
+            output = try Self.output(format, sequences.count, request.head)
+        }
+
+        /// One PNG holds one picture.
+        private static func output(
+            _ format: Format?, _ count: Int, _ head: HTTPRequestHead
+        ) throws(ServiceError) -> String {
+            let possible = Format.allCases.filter { count == 1 || $0 != .png }.map(\.mediaType)
+            if let format {
+                guard possible.contains(format.mediaType) else {
+                    throw .badOption("format", "found 'png' for \(count) images, expected 'json' or 'npy'")
+                }
+                return format.mediaType
+            }
+            guard let output = MediaType.choose(possible, for: head.headers) else { throw notAcceptable(possible) }
+            return output
+        }
+
+        func start() throws(ServiceError) {
+            try context.admit(sequences.count, service.admission)
+            let collector = Collector<Decoded>(count: sequences.count) { results in
+                context.attempt { () throws(ServiceError) in try finish(results) }
+            }
+            for index in sequences.indices { decode(index, collector) }
+        }
+
+        private func decode(_ index: Int, _ collector: Collector<Decoded>) {
+            let tokens: [Int32]
+            do throws(ServiceError) {
+                tokens = try Processing.local(sequences[index], model.contract, in: parameters.idSpace)
+            } catch {
+                return collector.put(.failure(error), at: index)
+            }
+            service.run(.decode(tokens, parameters.decode), on: model, for: context) { outcome in
+                service.workers.run(urgent: true) {
+                    let result = outcome.flatMap { output -> Result<Decoded, ServiceError> in
+                        guard case .image(let image) = output else { return .failure(.mixedUp) }
+                        return .success(encoded(image))
+                    }
+                    collector.put(result, at: index)
+                }
+            }
+        }
+
+        private func encoded(_ image: RGBImage) -> Decoded {
+            guard output != MediaType.npy else { return Decoded(image: image, file: []) }
+            let start = ContinuousClock.now
+            let file = encodePNG(image)
+            context.record { $0.postprocess += .now - start }
+            return Decoded(image: image, file: file)
+        }
+
+        private func finish(_ results: [Result<Decoded, ServiceError>]) throws(ServiceError) {
+            if let error = wholeError(of: results) { throw error }
+            let answer = try context.timed(\.postprocess) { () throws(ServiceError) in
+                switch output {
+                case MediaType.png: return try allValues(of: results, in: "tokens").flatMap(\.file)
+                case MediaType.npy:
+                    let images = try allValues(of: results, in: "tokens").map(\.image)
+                    return Answers.pictureArray(images, contract: model.contract)
+                default:
+                    let placed = results.enumerated().map { index, result in
+                        result.map(\.file).mapError { $0.placed("tokens", index) }
+                    }
+                    return Answers.pictures(placed)
+                }
+            }
+            context.send(Responses.ok(output, answer))
+        }
+    }
+}
+
+extension DecodeParameters {
+    private static let seeds: ClosedRange<Int64> = 0...Int64.max
+
+    /// `contract`, `id_space`, `seed`, `steps`, `temperature`.
+    init(reading options: inout OptionReader) throws(ServiceError) {
+        self.init()
+        contract = try options.string("contract")
+        idSpace = try options.choice("id_space", of: IDSpace.allCases) ?? .local
+        try readSampling(&options)
+    }
+
+    /// `seed`, `steps`, `temperature`.
+    mutating func readSampling(_ options: inout OptionReader) throws(ServiceError) {
+        decode.seed = try options.integer("seed", in: Self.seeds).map { UInt64($0) } ?? 0
+        decode.steps = try options.integer("steps", in: 1...64).map { Int($0) }
+        decode.temperature = try options.number("temperature", in: 0...100).map { Float($0) }
+    }
+}

@@ -1,0 +1,128 @@
+import Batching
+import HTTPWire
+import ImageInput
+import JSON
+import TokenizerCore
+
+/// `POST /v1/encode`: pictures to tokens.
+enum EncodeRoute {
+    static func routes(_ limits: ServiceLimits) -> [Route] {
+        let rule = BodyRule(
+            inputs: PictureBody.inputs(limits), assumed: MediaType.octets,
+            outputs: [MediaType.json, MediaType.npy, MediaType.octets])
+        return [
+            Route(
+                "POST", "/v1/encode", needs: .models,
+                .work(rule) { service, context, request in
+                    context.attempt { () throws(ServiceError) in
+                        try Call(service, context, request, rule).start()
+                    }
+                })
+        ]
+    }
+
+    /// One request, understood.
+    private struct Call {
+        let service: TokenService
+        let context: RequestContext
+        let model: Engine.Model
+        let parameters: EncodeParameters
+        let body: PictureBody
+        let output: String
+
+        init(
+            _ service: TokenService, _ context: RequestContext, _ request: HTTPRequest, _ rule: BodyRule
+        ) throws(ServiceError) {
+            self.service = service
+            self.context = context
+            var (body, options) = try PictureBody.read(request, rule)
+            model = try service.model(try options.string("model"))
+            context.use(model.contract)
+            parameters = try EncodeParameters(reading: &options)
+            try body.readInput(&options, limits: service.configuration.limits)
+            try options.finish()
+            self.body = body
+            try parameters.check(for: model.contract)
+            guard let output = MediaType.choose(rule.outputs, for: request.head.headers) else {
+                throw notAcceptable(rule.outputs)
+            }
+            guard output == MediaType.json || !parameters.encode.wantsMargins else {
+                throw .badOption("margin", "\(output) has no place for it, expected Accept: \(MediaType.json)")
+            }
+            self.output = output
+        }
+
+        func start() throws(ServiceError) {
+            let count = body.count
+            try context.admit(count, service.admission)
+            let collector = Collector<EncodedImage>(count: count) { results in
+                service.workers.run(urgent: true) {
+                    context.attempt { () throws(ServiceError) in try finish(results) }
+                }
+            }
+            if count == 1 { return encode(0, collector) }
+            for index in 0..<count { service.workers.run { encode(index, collector) } }
+        }
+
+        private func encode(_ index: Int, _ collector: Collector<EncodedImage>) {
+            do throws(ServiceError) {
+                let picture = try prepared(index)
+                let work = Job.Work.encode(picture.image, parameters.encode)
+                service.run(work, on: model, for: context) { outcome in
+                    let result = outcome.flatMap { output -> Result<EncodedImage, ServiceError> in
+                        guard case .tokens(let tokens) = output else { return .failure(.mixedUp) }
+                        return .success(EncodedImage(source: picture.source, tokens: tokens))
+                    }
+                    collector.put(result, at: index)
+                }
+            } catch {
+                collector.put(.failure(error), at: index)
+            }
+        }
+
+        private func prepared(_ index: Int) throws(ServiceError) -> PreparedPicture {
+            try context.checkAlive()
+            return try context.timed(\.preprocess) { () throws(ServiceError) in
+                try service.prepare(body, index, options: parameters.picture, for: model)
+            }
+        }
+
+        private func finish(_ results: [Result<EncodedImage, ServiceError>]) throws(ServiceError) {
+            if let error = wholeError(of: results) { throw error }
+            let answer = try context.timed(\.postprocess) { () throws(ServiceError) in
+                let space = parameters.idSpace
+                switch output {
+                case MediaType.npy:
+                    return Answers.tokenArray(
+                        try allValues(of: results, in: "input"), contract: model.contract, idSpace: space)
+                case MediaType.octets:
+                    return Answers.tokenOctets(
+                        try allValues(of: results, in: "input"), contract: model.contract, idSpace: space)
+                default:
+                    let items = results.enumerated().map { index, item in
+                        item.mapError { $0.placed("input", index) }
+                    }
+                    return Answers.tokens(items, model: model.id, contract: model.contract, idSpace: space)
+                }
+            }
+            context.send(Responses.ok(output, answer))
+        }
+    }
+}
+
+extension EncodeParameters {
+    /// `assignment`, `exif`, `alpha`, `margin`, `id_space`.
+    init(reading options: inout OptionReader) throws(ServiceError) {
+        self.init()
+        try readPicture(&options)
+        encode.wantsMargins = try options.bool("margin") ?? false
+        idSpace = try options.choice("id_space", of: IDSpace.allCases) ?? .local
+    }
+
+    /// `assignment`, `exif`, `alpha`.
+    mutating func readPicture(_ options: inout OptionReader) throws(ServiceError) {
+        encode.assignment = try options.choice("assignment", of: Assignment.allCases)
+        picture.orientation = try options.choice("exif", of: [.apply, .ignore]) ?? .apply
+        picture.alpha = try options.choice("alpha", of: [.white, .black, .drop]) ?? .white
+    }
+}

@@ -1,0 +1,69 @@
+import Batching
+import HTTPWire
+import TokenizerCore
+
+/// What is loaded.
+enum ModelsRoute {
+    static let routes: [Route] = [
+        Route("GET", "/v1/models", needs: .models, .immediate { (service, _, _) in list(service) }),
+        Route(
+            "GET", "/v1/models/{id}", needs: .models,
+            .immediate { (service, _, id) throws(ServiceError) in try one(service, id) }),
+        Route(
+            "GET", "/v1/models/{id}/codebook", needs: .models,
+            .work(BodyRule(inputs: [], outputs: [MediaType.npy])) { service, context, _ in codebook(service, context) }),
+    ]
+
+    private static func list(_ service: TokenService) -> HTTPResponse {
+        let models = service.engine.models.map { (id: $0.id, contract: $0.contract) }
+        return Responses.ok(MediaType.json, Answers.models(models, limits: service.configuration.limits))
+    }
+
+    private static func one(_ service: TokenService, _ id: String) throws(ServiceError) -> HTTPResponse {
+        let model = try service.model(id)
+        return Responses.ok(
+            MediaType.json, Answers.model(id, contract: model.contract, limits: service.configuration.limits),
+            [("X-Tessera-Contract", model.contract.fingerprint)])
+    }
+
+    private static func codebook(_ service: TokenService, _ context: RequestContext) {
+        context.attempt { () throws(ServiceError) in
+            let segments = context.head.path.split(separator: "/")
+            let model = try service.model(segments.count == 4 ? String(segments[2]) : nil)
+            context.use(model.contract)
+            service.run(.codebook, on: model, for: context) { outcome in
+                service.workers.run(urgent: true) {
+                    context.attempt { () throws(ServiceError) in
+                        guard case .codebook(let table) = try outcome.get() else { throw .mixedUp }
+                        let body = try context.timed(\.postprocess) { Answers.codebook(table) }
+                        context.send(Responses.ok(MediaType.npy, body))
+                    }
+                }
+            }
+        }
+    }
+}
+
+extension ServiceError {
+    /// The engine answered other work than was asked of it.
+    static let mixedUp = ServiceError(500, "internal", "the engine's answer is of another kind than its work")
+}
+
+extension TokenService {
+    /// Gives the engine one image's work and notes the times.
+    ///
+    /// - Parameter completion: on the engine's thread; returns soon.
+    func run(
+        _ work: Job.Work, on model: Engine.Model, for context: RequestContext,
+        completion: @escaping @Sendable (Result<Job.Output, ServiceError>) -> Void
+    ) {
+        engine.submit(
+            Job(model: model.id, work: work, deadline: context.deadline, ticket: context.ticket) { outcome in
+                context.record { timings in
+                    timings.queue = max(timings.queue, outcome.queued)
+                    timings.inference += outcome.inference
+                }
+                completion(outcome.result.mapError { ServiceError($0) })
+            })
+    }
+}

@@ -1,0 +1,151 @@
+/// NumPy's array file (NEP 1): versions 1.0 to 3.0 are read, 1.0 is written.
+enum Npy {
+    /// The file for `shape` of little-endian values that are already bytes.
+    ///
+    /// - Parameter type: NumPy's name: "<u2", "<u4", "|u1", "<f4".
+    static func file(type: String, shape: [Int], values: [UInt8]) -> [UInt8] {
+        let sizes = shape.map(String.init).joined(separator: ", ") + (shape.count == 1 ? "," : "")
+        var header = "{'descr': '\(type)', 'fortran_order': False, 'shape': (\(sizes)), }"
+        // The data begins at a multiple of 64.
+        let used = 10 + header.utf8.count + 1
+        header += String(repeating: " ", count: (64 - used % 64) % 64) + "\n"
+        var bytes: [UInt8] = [0x93] + Array("NUMPY".utf8) + [1, 0]
+        bytes += [UInt8(header.utf8.count & 255), UInt8(header.utf8.count >> 8 & 255)]
+        bytes.reserveCapacity(bytes.count + header.utf8.count + values.count)
+        bytes += header.utf8
+        bytes += values
+        return bytes
+    }
+
+    /// An array of integers, row-major.
+    struct Integers: Equatable {
+        let shape: [Int]
+        let values: [Int64]
+    }
+
+    /// Reads integers of any size, signed or not, in either byte order.
+    ///
+    /// - Parameter limit: of values.
+    static func integers(_ bytes: [UInt8], limit: Int) throws(ServiceError) -> Integers {
+        let (header, dataStart) = try header(bytes)
+        let type = try elementType(header)
+        guard let order = member("fortran_order", of: header), order.hasPrefix("False") || order.hasPrefix("True")
+        else { throw bad("its header has no 'fortran_order'") }
+        let shape = try self.shape(header)
+        // Column-major rows would need turning over; a single row is the same either way.
+        guard order.hasPrefix("False") || shape.count < 2 || shape[0] <= 1 else {
+            throw bad("fortran_order is True, expected False")
+        }
+        var count = 1
+        for size in shape {
+            let (product, overflow) = count.multipliedReportingOverflow(by: size)
+            guard !overflow, product <= limit else { throw bad("shape \(shape) has more than \(limit) values") }
+            count = product
+        }
+        let data = bytes[dataStart...]
+        let (expected, overflow) = count.multipliedReportingOverflow(by: layout(type).bytes)
+        guard !overflow, data.count == expected else {
+            throw bad("\(data.count) bytes of data, expected \(expected) for shape \(shape) of '\(type)'")
+        }
+        return Integers(shape: shape, values: try values(data, type: type, count: count))
+    }
+
+    static func bad(_ why: String) -> ServiceError {
+        ServiceError(400, "invalid_npy", "the body is not an .npy file that is read here: \(why)")
+    }
+
+    private static func header(_ bytes: [UInt8]) throws(ServiceError) -> (text: String, dataStart: Int) {
+        guard bytes.starts(with: [0x93] + Array("NUMPY".utf8)), bytes.count >= 12 else {
+            throw bad("it doesn't begin with \\x93NUMPY and a version")
+        }
+        let isLong = bytes[6] >= 2
+        guard (1...3).contains(bytes[6]), bytes[7] == 0 else {
+            throw bad("version \(bytes[6]).\(bytes[7]), expected 1.0, 2.0 or 3.0")
+        }
+        let start = isLong ? 12 : 10
+        var length = Int(bytes[8]) | Int(bytes[9]) << 8
+        if isLong { length |= Int(bytes[10]) << 16 | Int(bytes[11]) << 24 }
+        guard length <= min(bytes.count - start, 65_536) else { throw bad("its header of \(length) bytes is cut off") }
+        guard let text = String(validating: bytes[start..<(start + length)], as: UTF8.self) else {
+            throw bad("its header is not text")
+        }
+        return (text, start + length)
+    }
+
+    /// What follows `'name':` in the header's dictionary.
+    private static func member(_ name: String, of header: String) -> Substring? {
+        for quote in ["'", "\""] {
+            guard let range = range(of: "\(quote)\(name)\(quote)", in: header) else { continue }
+            let rest = header[range.upperBound...].drop { $0 == " " }
+            guard rest.first == ":" else { return nil }
+            return rest.dropFirst().drop { $0 == " " }
+        }
+        return nil
+    }
+
+    private static func range(of word: String, in text: String) -> Range<String.Index>? {
+        var start = text.startIndex
+        while start < text.endIndex {
+            if text[start...].hasPrefix(word) {
+                return start..<text.index(start, offsetBy: word.count)
+            }
+            start = text.index(after: start)
+        }
+        return nil
+    }
+
+    private static func elementType(_ header: String) throws(ServiceError) -> String {
+        let rest = member("descr", of: header) ?? ""
+        guard let quote = rest.first, quote == "'" || quote == "\"",
+            let end = rest.dropFirst().firstIndex(of: quote)
+        else { throw bad("its header has no simple 'descr'") }
+        let type = String(rest[rest.index(after: rest.startIndex)..<end])
+        let parts = Array(type.utf8)
+        let isKnown =
+            parts.count == 3 && "<>|=".utf8.contains(parts[0]) && "iu".utf8.contains(parts[1])
+            && "1248".utf8.contains(parts[2])
+        guard isKnown else { throw bad("values of type '\(shortened(type))', expected integers") }
+        return type
+    }
+
+    private static func shape(_ header: String) throws(ServiceError) -> [Int] {
+        let rest = member("shape", of: header) ?? ""
+        guard rest.first == "(", let end = rest.firstIndex(of: ")") else { throw bad("its header has no 'shape'") }
+        var shape: [Int] = []
+        for part in rest[rest.index(after: rest.startIndex)..<end].split(separator: ",") {
+            let word = part.filter { $0 != " " }
+            if word.isEmpty { continue }
+            guard word.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }), let size = Int(word) else {
+                throw bad("'\(shortened(String(word)))' in its shape is not a size")
+            }
+            shape.append(size)
+        }
+        return shape
+    }
+
+    private static func layout(_ type: String) -> (isBig: Bool, isSigned: Bool, bytes: Int) {
+        let parts = Array(type.utf8)
+        return (parts[0] == UInt8(ascii: ">"), parts[1] == UInt8(ascii: "i"), Int(parts[2] - 0x30))
+    }
+
+    private static func values(_ data: ArraySlice<UInt8>, type: String, count: Int) throws(ServiceError) -> [Int64] {
+        let (isBig, isSigned, size) = layout(type)
+        var values: [Int64] = []
+        values.reserveCapacity(count)
+        for index in 0..<count {
+            let start = data.startIndex + index * size
+            var bits: UInt64 = 0
+            for byte in 0..<size {
+                bits = bits << 8 | UInt64(data[isBig ? start + byte : start + size - 1 - byte])
+            }
+            if isSigned {
+                let shift = 64 - 8 * size
+                values.append(Int64(bitPattern: bits << UInt64(shift)) >> Int64(shift))
+            } else {
+                // Beyond any codebook in either case.
+                values.append(Int64(clamping: bits))
+            }
+        }
+        return values
+    }
+}

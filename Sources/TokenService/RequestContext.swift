@@ -1,0 +1,114 @@
+import Batching
+import HTTPServer
+import HTTPWire
+import Synchronization
+import TokenizerCore
+
+/// Where a request's time went; of several images the longest wait and the sums of the rest.
+struct Timings: Sendable {
+    var queue = Duration.zero
+    var preprocess = Duration.zero
+    var inference = Duration.zero
+    var postprocess = Duration.zero
+
+    /// The value of `Server-Timing`, in milliseconds.
+    var field: String {
+        [("queue", queue), ("preprocess", preprocess), ("inference", inference), ("postprocess", postprocess)]
+            .map { "\($0);dur=\(Self.milliseconds($1))" }.joined(separator: ", ")
+    }
+
+    private static func milliseconds(_ duration: Duration) -> Double {
+        (duration / .microseconds(1)).rounded() / 1000
+    }
+}
+
+/// A request that has been taken in, until it is answered: its name, its places, its deadline, its answer.
+final class RequestContext: Sendable {
+    private struct State {
+        var timings = Timings()
+        var contract: String?
+    }
+
+    let id: String
+    let head: HTTPRequestHead
+    let deadline: ContinuousClock.Instant
+    /// Gone when the client is, or when there is an answer.
+    let ticket = Ticket()
+    private let reservation: Reservation
+    private let answer: HTTPAnswer
+    private let deadlines: Deadlines
+    private let lifecycle: Lifecycle
+    private let state = Mutex(State())
+
+    init(
+        head: HTTPRequestHead, id: String, deadline: ContinuousClock.Instant, reservation: Reservation,
+        answer: HTTPAnswer, deadlines: Deadlines, lifecycle: Lifecycle
+    ) {
+        self.head = head
+        self.id = id
+        self.deadline = deadline
+        self.reservation = reservation
+        self.answer = answer
+        self.deadlines = deadlines
+        self.lifecycle = lifecycle
+        deadlines.watch(self)
+    }
+
+    deinit { deadlines.forget(self) }
+
+    /// - Throws: where nobody waits for the work any more, or its time is over.
+    func checkAlive() throws(ServiceError) {
+        if ticket.isGone { throw ServiceError(EngineFailure.departed) }
+        if deadline <= .now { throw .expired }
+    }
+
+    /// Takes places for all of its images.
+    func admit(_ images: Int, _ admission: Admission) throws(ServiceError) {
+        guard reservation.grow(to: images) else { throw .queueFull(admission.capacity) }
+    }
+
+    /// Names the contract in every answer from here on.
+    func use(_ contract: TokenContract) {
+        state.withLock { $0.contract = contract.fingerprint }
+    }
+
+    func record(_ body: (inout Timings) -> Void) {
+        state.withLock { body(&$0.timings) }
+    }
+
+    /// Runs `body` and adds its time to a stage.
+    func timed<R>(
+        _ stage: WritableKeyPath<Timings, Duration>, _ body: () throws(ServiceError) -> R
+    ) throws(ServiceError) -> R {
+        let start = ContinuousClock.now
+        defer {
+            let span = ContinuousClock.now - start
+            state.withLock { $0.timings[keyPath: stage] += span }
+        }
+        return try body()
+    }
+
+    func send(_ response: HTTPResponse) {
+        var response = response
+        let (timings, contract) = state.withLock { ($0.timings, $0.contract) }
+        if let contract { response.headers.set("X-Tessera-Contract", contract) }
+        Responses.stamp(&response, id: id, lifecycle.phase, timings)
+        ticket.leave()
+        // First: whoever has the answer finds the place free.
+        reservation.release()
+        answer.send(response)
+    }
+
+    func fail(_ error: ServiceError) {
+        send(Responses.error(error, id: id))
+    }
+
+    /// Runs `body`; what it throws is the answer.
+    func attempt(_ body: () throws(ServiceError) -> Void) {
+        do throws(ServiceError) {
+            try body()
+        } catch {
+            fail(error)
+        }
+    }
+}

@@ -1,0 +1,125 @@
+import HTTPWire
+
+/// One row of the table: what answers a method at a path.
+struct Route: Sendable {
+    typealias Immediate = @Sendable (TokenService, HTTPRequestHead, _ id: String) throws(ServiceError) -> HTTPResponse
+    typealias Work = @Sendable (TokenService, RequestContext, HTTPRequest) -> Void
+
+    enum Needs: Sendable {
+        case nothing
+        /// The models are loaded.
+        case models
+    }
+
+    enum Action: Sendable {
+        /// Answers from what is known, without a body.
+        case immediate(Immediate)
+        /// Takes a body of one of `inputs` and a place in the queue; answers later.
+        case work(BodyRule, Work)
+    }
+
+    let method: String
+    /// Segments; `{id}` stands for any one.
+    let pattern: [Substring]
+    let needs: Needs
+    let action: Action
+
+    init(_ method: String, _ path: String, needs: Needs = .nothing, _ action: Action) {
+        self.method = method
+        pattern = path.split(separator: "/", omittingEmptySubsequences: false)
+        self.needs = needs
+        self.action = action
+    }
+}
+
+/// What a route reads and writes.
+struct BodyRule: Sendable {
+    /// Content types and the longest body of each.
+    let inputs: [(type: String, limit: Int)]
+    /// The content type where the request names none.
+    var assumed: String?
+    /// What it can answer with, its default first.
+    let outputs: [String]
+}
+
+/// Routes by path. 404, 405, 406, 415, HEAD and OPTIONS follow from the rows.
+struct RouteTable: Sendable {
+    let routes: [Route]
+
+    enum Match: Sendable {
+        /// `parameter`: the segment that stands at `{id}`.
+        case route(Route, parameter: String)
+        /// OPTIONS at a path that exists.
+        case options(allow: String)
+    }
+
+    /// - Throws: 404, or 405 with the methods there are.
+    func match(_ head: HTTPRequestHead) throws(ServiceError) -> Match {
+        if head.path == "*" { return .options(allow: "GET, HEAD, POST, OPTIONS") }
+        let segments = head.path.split(separator: "/", omittingEmptySubsequences: false)
+        var methods: [String] = []
+        for route in routes {
+            guard let parameter = Self.parameter(of: segments, in: route.pattern) else { continue }
+            if route.method == head.method || (head.method == "HEAD" && route.method == "GET") {
+                return .route(route, parameter: parameter)
+            }
+            methods += route.method == "GET" ? ["GET", "HEAD"] : [route.method]
+        }
+        guard !methods.isEmpty else {
+            throw ServiceError(404, "not_found", "there is no route '\(shortened(head.path))'")
+        }
+        let allow = (methods + ["OPTIONS"]).joined(separator: ", ")
+        if head.method == "OPTIONS" { return .options(allow: allow) }
+        throw ServiceError(
+            405, "method_not_allowed", "'\(shortened(head.path))' has no \(shortened(head.method)); allowed: \(allow)",
+            allow: allow)
+    }
+
+    /// - Returns: what stands at `{id}`, "" where the pattern has none; `nil` where the path is another.
+    private static func parameter(of segments: [Substring], in pattern: [Substring]) -> String? {
+        guard segments.count == pattern.count else { return nil }
+        var parameter = ""
+        for (segment, expected) in zip(segments, pattern) {
+            if expected == "{id}", !segment.isEmpty {
+                parameter = String(segment)
+            } else if segment != expected {
+                return nil
+            }
+        }
+        return parameter
+    }
+}
+
+extension BodyRule {
+    /// The limit of the body that the head announces.
+    ///
+    /// - Throws: 415 for a type or a coding that isn't read, 406 where nothing that is offered is acceptable.
+    func check(_ head: HTTPRequestHead) throws(ServiceError) -> Int {
+        guard MediaType.choose(outputs, for: head.headers) != nil else { throw notAcceptable(outputs) }
+        let codings = head.headers.list("Content-Encoding").filter { $0 != "identity" }
+        if let coding = codings.first {
+            throw ServiceError(
+                415, "unsupported_encoding",
+                "Content-Encoding '\(shortened(coding))' is not read; send the body as it is", param: "Content-Encoding"
+            )
+        }
+        guard !inputs.isEmpty else { return 0 }
+        let type = contentType(of: head)
+        if let input = inputs.first(where: { $0.type == type }) { return input.limit }
+        let known = inputs.map(\.type).joined(separator: ", ")
+        throw ServiceError(
+            415, "unsupported_content_type",
+            type.map { "Content-Type '\(shortened($0))' is not read here; expected one of \(known)" }
+                ?? "there is no Content-Type; expected one of \(known)", param: "Content-Type")
+    }
+
+    func contentType(of head: HTTPRequestHead) -> String? {
+        head.headers.first("Content-Type").map(MediaType.essence) ?? assumed
+    }
+}
+
+func notAcceptable(_ offers: [String]) -> ServiceError {
+    ServiceError(
+        406, "not_acceptable", "nothing in Accept can be made of this; offered: \(offers.joined(separator: ", "))",
+        param: "Accept")
+}

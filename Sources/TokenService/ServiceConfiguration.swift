@@ -1,0 +1,38 @@
+import Foundation
+import ImageInput
+
+/// How much one request, and all together, may ask for.
+public struct ServiceLimits: Sendable, Equatable {
+    /// Images of one request.
+    public var imagesPerRequest = 64
+    /// Images between arrival and answer, over all requests.
+    public var queuedImages = 256
+    /// Bytes of a body of JSON, or of tokens.
+    public var bodyBytes = 64 << 20
+    /// Bytes that decoding takes over all pictures that are being decoded. A picture that finds no room waits for the
+    /// others: only pictures on a preprocessing thread hold any of it, so the wait is as short as their decoding.
+    public var decodingBytes = 1 << 30
+    /// Of one picture.
+    public var image = ImageLimits()
+
+    public init() {}
+}
+
+/// Everything the service can be told.
+public struct ServiceConfiguration: Sendable {
+    public var limits = ServiceLimits()
+    /// Images in a batch at most.
+    public var maxBatch = 8
+    /// How long the oldest image waits for company.
+    public var maxDelay: Duration = .zero
+    /// From a request's arrival to the begin of its run. `X-Request-Timeout-Ms` may only shorten it.
+    public var requestTimeout: Duration = .seconds(60)
+    /// Threads that decode and encode pictures.
+    public var preprocessingWidth = max(1, ProcessInfo.processInfo.activeProcessorCount)
+    /// The engine's silence with work at hand after which the service is no longer ready.
+    public var readySilence: Duration = .seconds(30)
+    /// The same, after which it is no longer alive.
+    public var liveSilence: Duration = .seconds(120)
+
+    public init() {}
+}

@@ -1,0 +1,94 @@
+import JSON
+import TokenizerCore
+
+/// The ids of a request in each form that a body may have; one list per image, not yet checked against the codebook
+/// (`Processing.local` does).
+public struct TokenBody: Sendable {
+    private let contract: TokenContract
+    private let idSpace: IDSpace
+    private let limits: ServiceLimits
+
+    public init(contract: TokenContract, idSpace: IDSpace, limits: ServiceLimits) {
+        self.contract = contract
+        self.idSpace = idSpace
+        self.limits = limits
+    }
+
+    /// `[id, …]`, or a list of such lists.
+    public func json(_ value: JSONValue?) throws(ServiceError) -> [[Int64]] {
+        guard let value else {
+            throw ServiceError(
+                400, "missing_member", "there is no 'tokens', expected a list of ids or a list of such lists",
+                param: "tokens")
+        }
+        guard let elements = value.arrayValue else {
+            throw .badOption("tokens", "found \(value.kind), expected a list")
+        }
+        guard case .array? = elements.first else {
+            guard !elements.isEmpty else {
+                throw .badOption("tokens", "found an empty list, expected at least one image")
+            }
+            return [try ids(elements, "tokens")]
+        }
+        try checkImageCount(elements.count, name: "tokens", limits)
+        var lists: [[Int64]] = []
+        for (index, element) in elements.enumerated() {
+            guard let list = element.arrayValue else {
+                throw .badOption("tokens[\(index)]", "found \(element.kind), expected a list as its neighbours are")
+            }
+            lists.append(try ids(list, "tokens[\(index)]"))
+        }
+        return lists
+    }
+
+    private func ids(_ elements: [JSONValue], _ name: String) throws(ServiceError) -> [Int64] {
+        var ids: [Int64] = []
+        ids.reserveCapacity(elements.count)
+        for (position, element) in elements.enumerated() {
+            guard case .integer(let id) = element else {
+                let found = element.doubleValue == nil ? element.kind : "\(element)"
+                throw .badOption("\(name)[\(position)]", "found \(found), expected an integer")
+            }
+            ids.append(id)
+        }
+        return ids
+    }
+
+    /// An .npy file of integers, shape (T) or (N, T).
+    public func array(_ bytes: [UInt8]) throws(ServiceError) -> [[Int64]] {
+        let array = try Npy.integers(bytes, limit: limits.bodyBytes)
+        let tokens = contract.tokensPerImage
+        guard array.shape.count == 1 || array.shape.count == 2 else {
+            throw Npy.bad("shape \(array.shape), expected (\(tokens)) or (N, \(tokens))")
+        }
+        guard array.shape.last == tokens else {
+            throw ServiceError(
+                422, "token_count", "found an array of shape \(array.shape), expected (\(tokens)) or (N, \(tokens))",
+                param: "tokens")
+        }
+        return try split(array.values)
+    }
+
+    /// Little-endian ids, as many bytes each as an answer of octets has.
+    public func octets(_ bytes: [UInt8]) throws(ServiceError) -> [[Int64]] {
+        let size = Answers.idBytes(contract, idSpace)
+        let perImage = contract.tokensPerImage * size
+        guard !bytes.isEmpty, bytes.count % perImage == 0 else {
+            throw ServiceError(
+                422, "token_count",
+                "found \(bytes.count) bytes, expected a multiple of \(perImage): "
+                    + "\(contract.tokensPerImage) ids of \(size) bytes per image", param: "tokens")
+        }
+        return try split(
+            stride(from: 0, to: bytes.count, by: size).map { start in
+                (0..<size).reduce(0) { $0 | Int64(bytes[start + $1]) << Int64(8 * $1) }
+            })
+    }
+
+    /// - Parameter ids: a multiple of the tokens per image.
+    private func split(_ ids: [Int64]) throws(ServiceError) -> [[Int64]] {
+        let tokens = contract.tokensPerImage
+        try checkImageCount(ids.count / tokens, name: "tokens", limits)
+        return stride(from: 0, to: ids.count, by: tokens).map { Array(ids[$0..<($0 + tokens)]) }
+    }
+}

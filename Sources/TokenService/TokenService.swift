@@ -1,0 +1,158 @@
+import Batching
+import HTTPServer
+import HTTPWire
+import TokenizerCore
+
+/// Everything between HTTP and the engine.
+///
+/// A request's way: head -> route -> a place in `Admission` -> body -> preprocessing thread -> engine's thread ->
+/// preprocessing thread -> answer. No step waits for a later one.
+public final class TokenService: HTTPHandler {
+    public let configuration: ServiceConfiguration
+    public let engine: Engine
+    /// Images between arrival and answer.
+    public let admission: Admission
+    let workers: WorkQueue
+    let budget: ByteBudget
+    private let deadlines = Deadlines()
+    private let lifecycle = Lifecycle()
+    private let routes: RouteTable
+
+    public init(configuration: ServiceConfiguration = ServiceConfiguration()) {
+        self.configuration = configuration
+        engine = Engine(maxBatch: configuration.maxBatch, maxDelay: configuration.maxDelay)
+        admission = Admission(capacity: configuration.limits.queuedImages)
+        workers = WorkQueue(width: configuration.preprocessingWidth)
+        budget = ByteBudget(bytes: configuration.limits.decodingBytes)
+        routes = RouteTable(
+            routes: EncodeRoute.routes(configuration.limits) + DecodeRoute.routes(configuration.limits)
+                + ReconstructRoute.routes(configuration.limits) + ModelsRoute.routes + HealthRoute.routes)
+    }
+
+    // MARK: - Stopping
+
+    /// Whether a stop has begun.
+    public var isDraining: Bool { lifecycle.phase != .serving }
+
+    /// First step of a stop: no longer ready, so that load balancers look elsewhere; requests are still served.
+    public func beginDrain() { lifecycle.advance(to: .leaving) }
+
+    /// Second step, together with the listener's end: new requests get 503. What was accepted goes on.
+    public func refuseRequests() { lifecycle.advance(to: .closed) }
+
+    /// Last step: the engine finishes what it has.
+    ///
+    /// - Parameter completion: with the number of images that were still queued after `grace`.
+    public func finish(grace: Duration, completion: @escaping @Sendable (_ lost: Int) -> Void) {
+        refuseRequests()
+        engine.drain(grace: grace, completion: completion)
+    }
+
+    // MARK: - HTTPHandler
+
+    public func disposition(of head: HTTPRequestHead) -> HTTPDisposition {
+        let id = Responses.requestID(head)
+        do throws(ServiceError) {
+            return try disposition(of: head, id: id)
+        } catch {
+            return .answer(stamped(Responses.error(error, id: id), id: id))
+        }
+    }
+
+    private func disposition(of head: HTTPRequestHead, id: String) throws(ServiceError) -> HTTPDisposition {
+        switch try routes.match(head) {
+        case .options(let allow):
+            return .answer(stamped(HTTPResponse(status: 204, headers: ["Allow": allow]), id: id))
+        case .route(let route, let parameter):
+            try checkNeeds(route)
+            switch route.action {
+            case .immediate(let answer):
+                return .answer(stamped(try answer(self, head, parameter), id: id))
+            case .work(let rule, _):
+                let limit = try rule.check(head)
+                _ = try timeout(of: head)
+                // The cheapest moment to refuse: nothing of the body has been taken.
+                guard !admission.isFull else { throw .queueFull(admission.capacity) }
+                return .collect(limit: limit)
+            }
+        }
+    }
+
+    public func handle(_ request: HTTPRequest, answer: HTTPAnswer) {
+        let id = Responses.requestID(request.head)
+        do throws(ServiceError) {
+            guard case .route(let route, _) = try routes.match(request.head), case .work(_, let work) = route.action
+            else { throw ServiceError(404, "not_found", "there is no such route") }
+            let deadline = ContinuousClock.now + (try timeout(of: request.head))
+            guard let reservation = admission.reserve(1) else { throw .queueFull(admission.capacity) }
+            let context = RequestContext(
+                head: request.head, id: id, deadline: deadline, reservation: reservation, answer: answer,
+                deadlines: deadlines, lifecycle: lifecycle)
+            let ticket = context.ticket
+            answer.onAbandon { [weak engine] in
+                ticket.leave()
+                engine?.sweep()
+            }
+            workers.run { [self] in
+                context.attempt { () throws(ServiceError) in try context.checkAlive() }
+                if !ticket.isGone { work(self, context, request) }
+            }
+        } catch {
+            answer.send(stamped(Responses.error(error, id: id), id: id))
+        }
+    }
+
+    public func response(to error: HTTPWireError) -> HTTPResponse {
+        let id = Responses.newID()
+        return stamped(Responses.error(ServiceError(error), id: id), id: id)
+    }
+
+    // MARK: - What routes use
+
+    /// The model that a request names, or the only one.
+    func model(_ id: String?) throws(ServiceError) -> Engine.Model {
+        let models = engine.models
+        let known = models.map(\.id)
+        if let id {
+            guard let model = models.first(where: { $0.id == id }) else { throw .unknownModel(id, known: known) }
+            return model
+        }
+        guard let only = models.first, models.count == 1 else {
+            let names = known.map { "'\($0)'" }.joined(separator: ", ")
+            throw ServiceError(
+                400, "model_required", "several models are loaded; expected 'model' to be one of \(names)",
+                param: "model")
+        }
+        return only
+    }
+
+    private func stamped(_ response: HTTPResponse, id: String) -> HTTPResponse {
+        var response = response
+        Responses.stamp(&response, id: id, lifecycle.phase)
+        return response
+    }
+
+    private func checkNeeds(_ route: Route) throws(ServiceError) {
+        guard route.needs == .models else { return }
+        if lifecycle.phase == .closed { throw .draining }
+        switch engine.state {
+        case .ready: return
+        case .loading: throw .loading
+        case .failed(let message): throw ServiceError(EngineFailure.failed(message))
+        case .draining, .stopped: throw .draining
+        }
+    }
+
+    /// - Throws: where `X-Request-Timeout-Ms` isn't a number of milliseconds.
+    private func timeout(of head: HTTPRequestHead) throws(ServiceError) -> Duration {
+        let name = "X-Request-Timeout-Ms"
+        guard let text = head.headers.first(name) else { return configuration.requestTimeout }
+        let isNumber = !text.isEmpty && text.utf8.count <= 9 && text.utf8.allSatisfy { $0 >= 0x30 && $0 <= 0x39 }
+        guard isNumber, let milliseconds = Int(text), milliseconds > 0 else {
+            throw ServiceError(
+                400, "invalid_timeout",
+                "\(name) is '\(shortened(text))', expected an integer in 1...999999999", param: name)
+        }
+        return min(configuration.requestTimeout, .milliseconds(milliseconds))
+    }
+}

@@ -1,0 +1,107 @@
+import Dispatch
+import Synchronization
+
+/// Runs bodies on at most `width` threads, first come first served, urgent ones before others.
+///
+/// It has no bound of its own: whoever puts work here holds places of `Admission`.
+final class WorkQueue: Sendable {
+    private struct Waiting {
+        var bodies: [@Sendable () -> Void] = []
+        var first = 0
+
+        mutating func pop() -> (@Sendable () -> Void)? {
+            guard first < bodies.count else { return nil }
+            defer {
+                first += 1
+                if first == bodies.count { (bodies, first) = ([], 0) }
+            }
+            return bodies[first]
+        }
+    }
+
+    private struct State {
+        var active = 0
+        var urgent = Waiting()
+        var others = Waiting()
+    }
+
+    private let width: Int
+    private let state = Mutex(State())
+    private let queue = DispatchQueue(label: "tessera.preprocessing", attributes: .concurrent)
+
+    init(width: Int) {
+        self.width = max(1, width)
+    }
+
+    /// - Parameter urgent: for what ends a request: it gives memory and places back.
+    func run(urgent: Bool = false, _ body: @escaping @Sendable () -> Void) {
+        let starts = state.withLock { state in
+            if urgent { state.urgent.bodies.append(body) } else { state.others.bodies.append(body) }
+            guard state.active < width else { return false }
+            state.active += 1
+            return true
+        }
+        if starts { queue.async { self.work() } }
+    }
+
+    private func work() {
+        while let body = next() { body() }
+    }
+
+    private func next() -> (@Sendable () -> Void)? {
+        state.withLock { state in
+            if let body = state.urgent.pop() ?? state.others.pop() { return body }
+            state.active -= 1
+            return nil
+        }
+    }
+}
+
+/// Bytes that pictures in decoding may take together; whoever finds no room waits, in order.
+///
+/// Only for threads that hold nothing of it: they can't wait for each other in a ring.
+public final class ByteBudget: Sendable {
+    private struct State {
+        var free: Int
+        var waiting: [(bytes: Int, room: DispatchSemaphore)] = []
+    }
+
+    private let capacity: Int
+    private let state: Mutex<State>
+
+    public init(bytes: Int) {
+        capacity = max(1, bytes)
+        state = Mutex(State(free: max(1, bytes)))
+    }
+
+    /// Runs `body` while holding `bytes`; more than the whole budget counts as the whole.
+    public func hold<R, E: Error>(_ bytes: Int, _ body: () throws(E) -> R) throws(E) -> R {
+        let bytes = min(max(0, bytes), capacity)
+        let room: DispatchSemaphore? = state.withLock { state in
+            if state.waiting.isEmpty, bytes <= state.free {
+                state.free -= bytes
+                return nil
+            }
+            let room = DispatchSemaphore(value: 0)
+            state.waiting.append((bytes, room))
+            return room
+        }
+        room?.wait()
+        defer { release(bytes) }
+        return try body()
+    }
+
+    private func release(_ bytes: Int) {
+        let woken = state.withLock { state in
+            state.free += bytes
+            var woken: [DispatchSemaphore] = []
+            while let first = state.waiting.first, first.bytes <= state.free {
+                state.free -= first.bytes
+                woken.append(first.room)
+                state.waiting.removeFirst()
+            }
+            return woken
+        }
+        for room in woken { room.signal() }
+    }
+}

@@ -1,0 +1,72 @@
+import ArgumentParser
+import TokenService
+import TokenizerCore
+
+/// `tessera encode`: pictures to tokens, in the bytes that the server would answer.
+struct Encode: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Turns pictures into tokens.",
+        discussion: """
+            Prints what POST /v1/encode answers, byte for byte.
+
+            Examples:
+              tessera encode --model models/sftok-b photo.jpg
+              tessera encode --model models/sftok-b --npy --out tokens.npy *.png
+            """)
+
+    @OptionGroup var model: LocalModel
+    @OptionGroup var picture: PictureArguments
+
+    @Flag(help: "Add each token's margin: how much farther the runner-up code is.")
+    var margin = false
+
+    @Option(name: .customLong("id-space"), help: "Numbers of the tokens: local or global.")
+    var idSpace: IDSpace = .local
+
+    @Flag(help: "An .npy array (N, T) in place of JSON.")
+    var npy = false
+
+    @Option(help: "File to write (default: standard output).")
+    var out: String?
+
+    @Argument(help: "PNG or JPEG files; - is standard input.")
+    var files: [String]
+
+    func validate() throws {
+        if npy, margin { throw ValidationError("--margin has no place in an .npy array") }
+    }
+
+    func run() throws {
+        let loaded = try model.load()
+        let contract = loaded.description.contract
+        var parameters = try picture.parameters(for: contract)
+        parameters.encode.wantsMargins = margin
+        var results: [Result<EncodedImage, ServiceError>] = []
+        for file in files {
+            do {
+                results.append(.success(try encode(file, loaded.tokenizer, parameters)))
+            } catch let error as ServiceError {
+                standardError("\(file): \(error)")
+                guard files.count > 1, !npy else { throw ExitCode.failure }
+                results.append(.failure(error))
+            }
+        }
+        let images = results.compactMap { try? $0.get() }
+        let answer =
+            npy
+            ? Answers.tokenArray(images, contract: contract, idSpace: idSpace)
+            : Answers.tokens(results, model: loaded.description.id, contract: contract, idSpace: idSpace)
+        try Files.write(answer, to: out)
+        if images.count < results.count { throw ExitCode.failure }
+    }
+
+    private func encode(
+        _ file: String, _ tokenizer: any Tokenizer, _ parameters: EncodeParameters
+    ) throws -> EncodedImage {
+        let prepared = try Processing.prepare(
+            Files.read(file), options: parameters.picture, preprocessing: tokenizer.contract.preprocessing,
+            limits: ServiceLimits())
+        return EncodedImage(
+            source: prepared.source, tokens: try tokenizer.encode(prepared.image, options: parameters.encode))
+    }
+}

@@ -1,0 +1,53 @@
+import ArgumentParser
+import Checkpoint
+import Models
+import TokenizerCore
+
+/// `tessera inspect`: what a model folder holds, or what is wrong with it.
+struct Inspect: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Tells what a model folder holds, or what is missing or misshapen in it.",
+        discussion: """
+            Example:
+              tessera inspect models/sftok-b
+              tessera inspect r=models/revq-512t,vae=models/dc-ae-f32c32
+            """)
+
+    @Argument(help: "A model: FOLDER or ID=FOLDER[,vae=FOLDER][,preprocessor=FILE].")
+    var model: String
+
+    func run() throws {
+        do {
+            let description = try ModelLoader.load(ModelSource(parsing: model)).description
+            for (name, value) in Self.lines(description) { print(Self.padded(name) + value) }
+            for warning in description.warnings { print(Self.padded("warning") + warning) }
+        } catch CheckpointError.several(let defects) {
+            for defect in defects { standardError("error: \(defect)") }
+            throw ExitCode.failure
+        }
+    }
+
+    static func lines(_ description: ModelDescription) -> [(String, String)] {
+        let contract = description.contract
+        let special = contract.specialIDs
+        var lines: [(String, String)] = [
+            ("model", description.id),
+            ("architecture", contract.architecture),
+            ("parameters", "\(contract.parameters)"),
+            ("tokens", "\(contract.tokensPerImage) per image, \(contract.codebookSize) codes"),
+        ]
+        lines += description.facts
+        lines += [
+            ("preprocessing", "\(contract.preprocessing.filter.rawValue), \(contract.preprocessing.size) pixels"),
+            ("assignment", contract.assignments.map(\.rawValue).joined(separator: ", ")),
+            ("precision", contract.precision),
+            ("special ids", "mask \(special.mask), class c at \(special.classOffset) + c, no class \(special.noClass)"),
+            ("contract", contract.fingerprint),
+        ]
+        return lines + description.files.map { ($0.role, $0.path) }
+    }
+
+    private static func padded(_ name: String) -> String {
+        name + String(repeating: " ", count: max(1, 20 - name.count))
+    }
+}

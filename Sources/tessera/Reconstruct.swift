@@ -1,0 +1,64 @@
+import ArgumentParser
+import ImageInput
+import JSON
+import TokenService
+import TokenizerCore
+
+/// `tessera reconstruct`: pictures through their tokens and back.
+struct Reconstruct: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Sends pictures through their tokens and back, and measures what was lost.",
+        discussion: """
+            Prints a JSON object a file with PSNR (dB) and SSIM against the picture as the model saw it.
+
+            Example:
+              tessera reconstruct --model models/revq-512t --out photo-512.png photo.jpg
+            """)
+
+    @OptionGroup var model: LocalModel
+    @OptionGroup var picture: PictureArguments
+    @OptionGroup var sampling: SamplingArguments
+
+    @Option(help: "PNG to write; a folder where there are several pictures.")
+    var out: String?
+
+    @Flag(help: "Write to --out an .npy array (N, 256, 256, 3) in place of PNG.")
+    var npy = false
+
+    @Argument(help: "PNG or JPEG files; - is standard input.")
+    var files: [String]
+
+    func run() throws {
+        let loaded = try model.load()
+        let contract = loaded.description.contract
+        let parameters = try picture.parameters(for: contract)
+        let decode = sampling.parameters
+        try decode.check(for: contract)
+        var images: [(name: String, image: RGBImage)] = []
+        for file in files {
+            do {
+                let prepared = try Processing.prepare(
+                    Files.read(file), options: parameters.picture, preprocessing: contract.preprocessing,
+                    limits: ServiceLimits())
+                let tokens = try loaded.tokenizer.encode(prepared.image, options: parameters.encode)
+                let image = try loaded.tokenizer.decode(tokens.ids, options: decode.decode)
+                images.append((Files.stem(file) + ".png", image))
+                try report(file, image, prepared.image)
+            } catch let error as ServiceError {
+                throw CommandFailure("\(file): \(error)")
+            }
+        }
+        guard let out else { return }
+        if npy { return try Files.write(Answers.pictureArray(images.map(\.image), contract: contract), to: out) }
+        try Files.write(images.map { ($0.name, encodePNG($0.image)) }, to: out)
+    }
+
+    private func report(_ file: String, _ image: RGBImage, _ reference: RGBImage) throws {
+        let psnr = Quality.psnr(image, reference)
+        let line: JSONValue = [
+            "file": .string(file), "psnr": psnr.isFinite ? JSONValue(psnr) : .null,
+            "ssim": Quality.ssim(image, reference).map { JSONValue($0) } ?? .null,
+        ]
+        try Files.write(line.write() + [0x0A], to: nil)
+    }
+}

@@ -1,0 +1,111 @@
+import ArgumentParser
+import Batching
+import Dispatch
+import Foundation
+import HTTPServer
+import Logging
+import Models
+import TokenService
+
+/// `tessera serve`: the service.
+struct Serve: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Serves models over HTTP.",
+        discussion: """
+            Listens at once; answers 503 until the models are loaded and warm. SIGTERM and SIGINT finish what was
+            accepted; a second one ends at once.
+
+            Examples:
+              tessera serve --model models/sftok-b
+              tessera serve --listen 127.0.0.1:8080 --model b=models/sftok-b --model r=models/revq-512t
+            """)
+
+    @Option(help: "HOST:PORT, [IPV6]:PORT or unix:PATH; repeatable.")
+    var listen: [String] = ["127.0.0.1:8080"]
+
+    @Option(help: "A model: [ID=]FOLDER[,vae=FOLDER][,preprocessor=FILE]; repeatable.")
+    var model: [String]
+
+    @OptionGroup var locations: ModelLocations
+
+    @Option(name: .customLong("max-batch"), help: "Images in a batch at most.")
+    var maxBatch = 8
+
+    @Option(name: .customLong("max-delay-ms"), help: "How long the oldest image waits for company.")
+    var maxDelay = 0
+
+    @Option(name: .customLong("queued-images"), help: "Images between arrival and answer at most.")
+    var queuedImages = 256
+
+    @Option(name: .customLong("images-per-request"), help: "Images of one request at most.")
+    var imagesPerRequest = 64
+
+    @Option(name: .customLong("request-timeout"), help: "Seconds from a request's arrival to its run.")
+    var requestTimeout = 60
+
+    @Option(help: "Connections at most.")
+    var connections = 10_000
+
+    @Option(name: .customLong("drain-delay"), help: "Seconds between a signal and the end of listening.")
+    var drainDelay = 0
+
+    @Option(help: "Seconds that accepted requests have to finish.")
+    var grace = 30
+
+    func validate() throws {
+        let ranges: [(String, Int, ClosedRange<Int>)] = [
+            ("--max-batch", maxBatch, 1...1024), ("--max-delay-ms", maxDelay, 0...60_000),
+            ("--queued-images", queuedImages, 1...1_000_000), ("--images-per-request", imagesPerRequest, 1...10_000),
+            ("--request-timeout", requestTimeout, 1...86_400), ("--connections", connections, 1...1_000_000),
+            ("--drain-delay", drainDelay, 0...3600), ("--grace", grace, 0...3600),
+        ]
+        for (name, value, range) in ranges where !range.contains(value) {
+            throw ValidationError("\(name) is \(value), expected \(range.lowerBound) to \(range.upperBound)")
+        }
+        guard !model.isEmpty else { throw ValidationError("no model: expected --model [ID=]FOLDER") }
+    }
+
+    func run() throws {
+        LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
+        let logger = Logger(label: "tessera")
+        let sources = try model.map(locations.source)
+        let service = TokenService(configuration: serviceConfiguration)
+        var configuration = HTTPServer.Configuration(listen: listen)
+        configuration.maximumConnections = connections
+        let server = HTTPServer(configuration: configuration, handler: service)
+        for address in try server.start() { logger.info("listening on \(address)") }
+        service.start(sources, threads: locations.threads) { description in
+            for warning in description.warnings { logger.warning("\(warning)") }
+            logger.info("loaded \(description.id)", metadata: Self.metadata(description))
+        } whenSettled: { state in
+            switch state {
+            case .failed(let message):
+                standardError("error: \(message)")
+                Foundation.exit(1)
+            default: logger.info("\(state)")
+            }
+        }
+        let stop = Stop(
+            service: service, server: server, logger: logger, drainDelay: .seconds(drainDelay), grace: .seconds(grace))
+        withExtendedLifetime(stop.watchSignals()) { dispatchMain() }
+    }
+
+    private var serviceConfiguration: ServiceConfiguration {
+        var configuration = ServiceConfiguration()
+        configuration.limits.queuedImages = queuedImages
+        configuration.limits.imagesPerRequest = imagesPerRequest
+        configuration.maxBatch = maxBatch
+        configuration.maxDelay = .milliseconds(maxDelay)
+        configuration.requestTimeout = .seconds(requestTimeout)
+        return configuration
+    }
+
+    private static func metadata(_ description: ModelDescription) -> Logger.Metadata {
+        let contract = description.contract
+        return [
+            "architecture": "\(contract.architecture)", "tokens": "\(contract.tokensPerImage)",
+            "codes": "\(contract.codebookSize)", "precision": "\(contract.precision)",
+            "contract": "\(contract.fingerprint)",
+        ]
+    }
+}

@@ -1,0 +1,63 @@
+import Dispatch
+import Foundation
+import HTTPServer
+import Logging
+import Synchronization
+import TokenService
+
+/// What SIGTERM and SIGINT do: no longer ready, then no longer listening, then done. A second signal ends at once.
+final class Stop: Sendable {
+    private let service: TokenService
+    private let server: HTTPServer
+    private let logger: Logger
+    private let drainDelay: Duration
+    private let grace: Duration
+    private let hasBegun = Mutex(false)
+
+    init(service: TokenService, server: HTTPServer, logger: Logger, drainDelay: Duration, grace: Duration) {
+        self.service = service
+        self.server = server
+        self.logger = logger
+        self.drainDelay = drainDelay
+        self.grace = grace
+    }
+
+    /// The sources, which work for as long as they are kept.
+    func watchSignals() -> [any DispatchSourceSignal] {
+        [SIGTERM, SIGINT].map { number in
+            signal(number, SIG_IGN)
+            let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
+            source.setEventHandler { self.begin(number) }
+            source.resume()
+            return source
+        }
+    }
+
+    private func begin(_ number: Int32) {
+        let isSecond = hasBegun.withLock { begun in
+            defer { begun = true }
+            return begun
+        }
+        if isSecond {
+            logger.warning("second signal: ending at once")
+            exit(1)
+        }
+        logger.info("signal \(number): draining")
+        service.beginDrain()
+        DispatchQueue.global().asyncAfter(deadline: .now() + drainDelay / .seconds(1)) { self.close() }
+    }
+
+    private func close() {
+        service.refuseRequests()
+        server.shutdown(grace: grace) { [self] lost in
+            service.finish(grace: .zero) { [self] left in
+                if lost == 0 {
+                    logger.info("stopped")
+                    exit(0)
+                }
+                logger.error("stopped after the grace of \(grace): \(lost) requests lost, \(left) images unfinished")
+                exit(1)
+            }
+        }
+    }
+}

@@ -1,0 +1,160 @@
+import Dispatch
+import HTTPWire
+import JSON
+import Testing
+
+@testable import TokenService
+
+@Suite(.timeLimit(.minutes(1))) struct LoadTests {
+    /// A request whose run is held at the gate.
+    private func held(_ client: Client) throws -> Pending {
+        client.gate.close()
+        let pending = client.start("POST", "/v1/encode", [], png(1))
+        try #require(client.gate.awaitArrival())
+        return pending
+    }
+
+    @Test func aFullQueueRefusesAndRecovers() throws {
+        let client = try Client { $0.limits.queuedImages = 2 }
+        let first = try held(client)
+        let second = client.start("POST", "/v1/encode", [], png(2))
+        #expect(client.service.admission.images == 2)
+        let refused = try client.post("/v1/encode", "image/png", png(3))
+        #expect(refused.status == 429)
+        #expect(try error(refused, "code") == "queue_full")
+        #expect(refused.headers.first("Retry-After") == "1")
+        #expect(try client.get("/health/ready").status == 200)
+        client.gate.open()
+        #expect(try first.get().status == 200)
+        #expect(try second.get().status == 200)
+        #expect(client.service.admission.images == 0)
+        #expect(try client.post("/v1/encode", "image/png", png(3)).status == 200)
+    }
+
+    @Test func imagesAreCountedNotRequests() throws {
+        let client = try Client { $0.limits.queuedImages = 3 }
+        let first = try held(client)
+        let list = repeatElement("\"\(base64(png(1)))\"", count: 3).joined(separator: ",")
+        let refused = try client.post("/v1/encode", json: "{\"input\":[\(list)]}")
+        #expect(refused.status == 429)
+        #expect(client.service.admission.images == 1)
+        let decoding = try client.post("/v1/decode", json: #"{"tokens":[[1,2,3,4],[1,2,3,4],[1,2,3,4]]}"#)
+        #expect(decoding.status == 429)
+        client.gate.open()
+        #expect(try first.get().status == 200)
+        #expect(try client.post("/v1/encode", json: "{\"input\":[\(list)]}").status == 200)
+        #expect(client.service.admission.images == 0)
+    }
+
+    @Test func refusalsGiveTheirPlacesBack() throws {
+        let client = try Client { $0.limits.queuedImages = 1 }
+        for _ in 0..<5 {
+            #expect(try client.post("/v1/encode", "image/png", [1, 2, 3]).status == 415)
+            #expect(try client.post("/v1/decode", json: "{").status == 400)
+        }
+        #expect(client.service.admission.images == 0)
+    }
+
+    @Test func deadlinesEndWhatHasNotRun() throws {
+        let client = try Client()
+        let first = try held(client)
+        let late = client.start("POST", "/v1/encode", [("X-Request-Timeout-Ms", "30")], png(2))
+        let response = try late.get()
+        #expect(response.status == 504)
+        #expect(try error(response, "code") == "deadline_exceeded")
+        // The engine is still held: the answer didn't wait for it.
+        #expect(!first.hasAnswer)
+        client.gate.open()
+        #expect(try first.get().status == 200)
+        #expect(client.service.admission.images == 0)
+    }
+
+    @Test func deadlinesSpareWhatIsRunning() throws {
+        let client = try Client { $0.requestTimeout = .milliseconds(1500) }
+        client.gate.close()
+        let pending = client.start("POST", "/v1/encode", [("X-Request-Timeout-Ms", "1000")], png(1))
+        try #require(client.gate.awaitArrival())
+        let later = client.start("POST", "/v1/encode", [], png(2))
+        #expect(try later.get().status == 504)
+        #expect(!pending.hasAnswer)
+        client.gate.open()
+        #expect(try pending.get().status == 200)
+    }
+
+    @Test func theWorkOfTheDepartedIsDropped() throws {
+        let client = try Client()
+        let first = try held(client)
+        let gone = client.start("POST", "/v1/encode", [], png(2))
+        #expect(eventually { client.service.engine.waiting > 0 })
+        gone.abandon()
+        #expect(client.service.engine.waiting == 0)
+        #expect(!first.hasAnswer)
+        client.gate.open()
+        #expect(try first.get().status == 200)
+        #expect(!gone.hasAnswer)
+        // Nothing holds its place once nobody holds its answer.
+        #expect(eventually { client.service.admission.images == 0 })
+        #expect(try client.post("/v1/encode", "image/png", png(3)).status == 200)
+    }
+
+    @Test func batchMatesOfTheDepartedAreUnharmed() throws {
+        let client = try Client()
+        let first = try held(client)
+        let pendings = (0..<6).map { client.start("POST", "/v1/encode", [], png(UInt8($0))) }
+        #expect(eventually { client.service.engine.waiting == 6 })
+        pendings[1].abandon()
+        pendings[4].abandon()
+        client.gate.open()
+        #expect(try first.get().status == 200)
+        for index in [0, 2, 3, 5] {
+            let tokens = try JSONValue.parse(try pendings[index].get().body)["data"]?[0]?["tokens"]?[0]?.intValue
+            #expect(tokens == index)
+        }
+    }
+
+    @Test func nothingIsServedBeforeTheModelsAreLoaded() throws {
+        let client = try Client(loads: false)
+        for (method, target) in [("POST", "/v1/encode"), ("POST", "/v1/decode"), ("GET", "/v1/models")] {
+            let response = try client.send(method, target, [("Content-Type", "application/json")], Array("{}".utf8))
+            #expect(response.status == 503)
+            #expect(try error(response, "code") == "loading")
+            #expect(response.headers.first("Retry-After") == "2")
+        }
+    }
+
+    @Test func aStopServesWhatWasAccepted() throws {
+        let client = try Client()
+        let accepted = try held(client)
+        client.service.beginDrain()
+        let stillServed = client.start("POST", "/v1/encode", [], png(2))
+        client.service.refuseRequests()
+        let refused = try client.post("/v1/encode", "image/png", png(3))
+        #expect(refused.status == 503)
+        #expect(try error(refused, "code") == "draining")
+        #expect(refused.headers.all("Connection") == ["close"])
+        #expect(try client.get("/health/live").status == 200)
+        #expect(eventually { client.service.engine.waiting > 0 })
+        let ended = DispatchSemaphore(value: 0)
+        client.service.finish(grace: .seconds(30)) { lost in
+            #expect(lost == 0)
+            ended.signal()
+        }
+        client.gate.open()
+        let answer = try accepted.get()
+        #expect(answer.status == 200)
+        #expect(answer.headers.all("Connection") == ["close"])
+        #expect(try stillServed.get().status == 200)
+        #expect(ended.wait(timeout: .now() + 10) == .success)
+        #expect(client.service.engine.state == .stopped)
+    }
+
+    @Test func manyAtOnceGetTheirOwnAnswers() throws {
+        let client = try Client()
+        let pendings = (0..<200).map { client.start("POST", "/v1/encode", [], png(UInt8($0 & 15))) }
+        for (index, pending) in pendings.enumerated() {
+            let tokens = try JSONValue.parse(try pending.get().body)["data"]?[0]?["tokens"]?[0]?.intValue
+            #expect(tokens == index & 15)
+        }
+        #expect(client.service.admission.images == 0)
+    }
+}

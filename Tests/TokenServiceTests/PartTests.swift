@@ -1,0 +1,174 @@
+import Dispatch
+import Foundation
+import HTTPWire
+import Synchronization
+import Testing
+import TokenizerCore
+
+@testable import TokenService
+
+@Test(arguments: 0..<50) func base64IsFoundations(count: Int) throws {
+    let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 167 &+ count) }
+    let encoded = Base64.encode(bytes)
+    #expect(encoded == Data(bytes).base64EncodedString())
+    #expect(try Base64.decode(encoded.utf8) == bytes)
+}
+
+@Test(arguments: [("abc", 3), ("ab=c", 2), ("====", 0), ("a===", 1), ("ab\nd", 2), ("abcdé==", 4), ("ab-_", 2)])
+func base64IsStrict(text: String, offset: Int) {
+    let failure = #expect(throws: Base64.Failure.self) { try Base64.decode(text.utf8) }
+    #expect(failure?.offset == offset)
+}
+
+@Test(
+    arguments: [
+        (nil, "application/json"), ("*/*", "application/json"), ("image/png", "image/png"), ("image/*", "image/png"),
+        ("image/png;q=0.5, application/json;q=0.4", "image/png"), ("application/json, image/png", "application/json"),
+        ("*/*;q=0.1, image/png", "image/png"), ("IMAGE/PNG", "image/png"), ("text/html", nil),
+        ("application/json;q=0, */*", "image/png"), ("image/png; q=0", nil),
+        ("text/html, ;q=1, */*;q=0.2", "application/json"),
+        ("image/pngx", nil), ("image/jpeg, image/*;q=0.3", "image/png"),
+    ] as [(String?, String?)])
+func negotiation(accept: String?, expected: String?) {
+    let headers = HTTPHeaders(accept.map { [HTTPField("Accept", $0)] } ?? [])
+    #expect(MediaType.choose(["application/json", "image/png"], for: headers) == expected)
+}
+
+private func npy(_ header: String, _ data: [UInt8], version: UInt8 = 1) -> [UInt8] {
+    let count = header.utf8.count
+    let length = [UInt8(count & 255), UInt8(count >> 8 & 255)] + (version > 1 ? [0, 0] : [])
+    return [0x93] + Array("NUMPY".utf8) + [version, 0] + length + Array(header.utf8) + data
+}
+
+@Test func npyVersionsAndLayouts() throws {
+    let plain = "{'descr': '<i2', 'fortran_order': False, 'shape': (2,), }\n"
+    let data: [UInt8] = [0xFF, 0xFF, 1, 1]
+    for version in [UInt8(1), 2, 3] {
+        let array = try Npy.integers(npy(plain, data, version: version), limit: 10)
+        #expect(array == Npy.Integers(shape: [2], values: [-1, 257]))
+    }
+    let other = #"{"shape": (1, 2), "fortran_order": True, "descr": ">u2"}"#
+    #expect(try Npy.integers(npy(other, data), limit: 10) == Npy.Integers(shape: [1, 2], values: [65535, 257]))
+    let large = "{'descr': '<u8', 'fortran_order': False, 'shape': (1,), }"
+    let most = [UInt8](repeating: 0xFF, count: 8)
+    #expect(try Npy.integers(npy(large, most), limit: 10).values == [Int64.max])
+}
+
+@Test(arguments: [
+    ("{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }", 4, "integers"),
+    ("{'descr': '<u3', 'fortran_order': False, 'shape': (1,), }", 3, "integers"),
+    ("{'descr': [('a', '<u2')], 'fortran_order': False, 'shape': (1,), }", 2, "descr"),
+    ("{'fortran_order': False, 'shape': (1,), }", 2, "descr"),
+    ("{'descr': '<u2', 'shape': (1,), }", 2, "fortran_order"),
+    ("{'descr': '<u2', 'fortran_order': False, }", 2, "shape"),
+    ("{'descr': '<u2', 'fortran_order': False, 'shape': (-1,), }", 2, "'-1'"),
+    ("{'descr': '<u2', 'fortran_order': False, 'shape': (99999999999999999999,), }", 2, "not a size"),
+    ("{'descr': '<u2', 'fortran_order': False, 'shape': (4294967296, 4294967296), }", 2, "more than"),
+    ("{'descr': '<u2', 'fortran_order': False, 'shape': (2,), }", 2, "expected 4"),
+    ("{'descr': '<u2', 'fortran_order': False, 'shape': (2,), }", 5, "5 bytes of data"),
+    ("{'descr': '<u2', 'fortran_order': True, 'shape': (2, 2), }", 8, "True"),
+    ("", 0, "doesn't begin"),
+])
+func npyDefects(header: String, count: Int, says: String) {
+    let bytes = npy(header, [UInt8](repeating: 0, count: count))
+    let error = #expect(throws: ServiceError.self) { try Npy.integers(bytes, limit: 1000) }
+    #expect(error?.code == "invalid_npy")
+    #expect(error?.message.contains(says) == true, "\(error?.message ?? "")")
+}
+
+@Test func npyCutAnywhereIsRefused() throws {
+    let whole = Npy.file(type: "<u2", shape: [2, 2], values: [1, 0, 2, 0, 3, 0, 4, 0])
+    #expect(try Npy.integers(whole, limit: 4).values == [1, 2, 3, 4])
+    for count in 0..<whole.count {
+        #expect(throws: ServiceError.self) { try Npy.integers(Array(whole.prefix(count)), limit: 4) }
+    }
+}
+
+/// Pixel (y, x, c) = x a + y b + c d + (x y mod 7) 5.
+private func pattern(_ width: Int, _ height: Int, _ factors: (Int, Int, Int)) -> RGBImage {
+    let pixels = (0..<height).flatMap { y in
+        (0..<width).flatMap { x in
+            (0..<3).map { UInt8((x * factors.0 + y * factors.1 + $0 * factors.2 + x * y % 7 * 5) & 255) }
+        }
+    }
+    return RGBImage(width: width, height: height, pixels: pixels)
+}
+
+// Values of torchmetrics' algorithm (gaussian_kernel, sigma 1.5, data_range 1) in PyTorch with float64.
+@Test(arguments: [
+    (16, 16, (3, 5, 7), (3, 5, 9), 39.891716199235915, 0.9995345258005658),
+    (40, 24, (1, 2, 30), (2, 1, 31), 23.93399917922651, 0.9741307562357343),
+    (11, 11, (9, 4, 50), (9, 4, 60), 19.23224806682021, 0.9927836279056681),
+    (64, 64, (1, 1, 20), (1, 1, 23), 36.36989101812229, 0.9993333121050724),
+])
+func qualityIsTorchmetrics(
+    width: Int, height: Int, first: (Int, Int, Int), second: (Int, Int, Int), psnr: Double, ssim: Double
+) throws {
+    let a = pattern(width, height, first), b = pattern(width, height, second)
+    #expect(abs(Quality.psnr(a, b) - psnr) < 1e-9)
+    #expect(abs(try #require(Quality.ssim(a, b)) - ssim) < 1e-9)
+    #expect(Quality.psnr(a, a) == .infinity)
+    #expect(abs(try #require(Quality.ssim(a, a)) - 1) < 1e-12)
+}
+
+@Test func ssimNeedsItsWindow() {
+    #expect(Quality.ssim(pattern(10, 11, (1, 1, 1)), pattern(10, 11, (1, 1, 1))) == nil)
+}
+
+@Test func theWorkQueueIsAsWideAsItSays() {
+    let queue = WorkQueue(width: 2)
+    let counts = Mutex((active: 0, most: 0))
+    let done = DispatchGroup()
+    // The first two wait for each other.
+    let meeting = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+    for index in 0..<40 {
+        done.enter()
+        queue.run {
+            counts.withLock { $0 = ($0.active + 1, max($0.most, $0.active + 1)) }
+            let (own, other) = index == 0 ? meeting : (meeting.1, meeting.0)
+            if index < 2 {
+                own.signal()
+                _ = other.wait(timeout: .now() + 10)
+            }
+            Thread.sleep(forTimeInterval: 0.001)
+            counts.withLock { $0.active -= 1 }
+            done.leave()
+        }
+    }
+    #expect(done.wait(timeout: .now() + 30) == .success)
+    #expect(counts.withLock { $0.most } == 2)
+}
+
+@Test func urgentWorkGoesFirst() {
+    let queue = WorkQueue(width: 1)
+    let order = Mutex<[Int]>([])
+    let gate = DispatchSemaphore(value: 0)
+    let done = DispatchGroup()
+    queue.run { gate.wait() }
+    for (index, urgent) in [false, false, true, true].enumerated() {
+        done.enter()
+        queue.run(urgent: urgent) {
+            order.withLock { $0.append(index) }
+            done.leave()
+        }
+    }
+    gate.signal()
+    #expect(done.wait(timeout: .now() + 10) == .success)
+    #expect(order.withLock { $0 } == [2, 3, 0, 1])
+}
+
+@Test func theByteBudgetIsKept() {
+    let budget = ByteBudget(bytes: 100)
+    let counts = Mutex((held: 0, most: 0))
+    DispatchQueue.concurrentPerform(iterations: 64) { index in
+        // 200 counts as all of it.
+        let bytes = [10, 60, 100, 200][index % 4]
+        budget.hold(bytes) {
+            counts.withLock { $0 = ($0.held + min(bytes, 100), max($0.most, $0.held + min(bytes, 100))) }
+            Thread.sleep(forTimeInterval: 0.0005)
+            counts.withLock { $0.held -= min(bytes, 100) }
+        }
+    }
+    #expect(counts.withLock { $0.most } <= 100)
+    #expect(counts.withLock { $0.held } == 0)
+}

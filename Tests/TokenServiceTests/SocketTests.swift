@@ -1,0 +1,167 @@
+import Dispatch
+import Foundation
+import Glibc
+import HTTPServer
+import JSON
+import Testing
+import TokenizerCore
+
+@testable import TokenService
+
+/// A blocking socket on 127.0.0.1; reads give up after ten seconds.
+private struct Socket: ~Copyable {
+    let descriptor: Int32
+
+    init(port: UInt16) throws {
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var limit = timeval(tv_sec: 10, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+        let descriptor = descriptor
+        let status = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        try #require(status == 0)
+    }
+
+    deinit { close(descriptor) }
+
+    func write(_ bytes: [UInt8]) throws {
+        var sent = 0
+        while sent < bytes.count {
+            let count = bytes[sent...].withUnsafeBytes {
+                send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+            }
+            try #require(count > 0)
+            sent += count
+        }
+    }
+
+    func write(_ method: String, _ target: String, _ fields: [String], _ body: [UInt8]) throws {
+        let head =
+            "\(method) \(target) HTTP/1.1\r\nHost: x\r\nContent-Length: \(body.count)\r\n"
+            + fields.map { "\($0)\r\n" }.joined() + "\r\n"
+        try write(Array(head.utf8) + body)
+    }
+
+    /// One answer: its head as text, and its body.
+    func read() throws -> (head: String, body: [UInt8]) {
+        var bytes: [UInt8] = []
+        while true {
+            if let end = bytes.firstRange(of: Array("\r\n\r\n".utf8)) {
+                let head = String(decoding: bytes[..<end.lowerBound], as: UTF8.self)
+                let field = head.split(separator: "\r\n").first { $0.hasPrefix("Content-Length: ") }
+                let length = field.flatMap { Int($0.dropFirst(16)) } ?? 0
+                if bytes.count >= end.upperBound + length {
+                    return (head, Array(bytes[end.upperBound..<(end.upperBound + length)]))
+                }
+            }
+            var buffer = [UInt8](repeating: 0, count: 65_536)
+            let count = recv(descriptor, &buffer, buffer.count, 0)
+            try #require(count > 0, "the connection ended or stalled")
+            bytes += buffer[..<count]
+        }
+    }
+}
+
+/// A server over a service with the fake model "m".
+private func serving(_ client: Client, _ body: (UInt16) throws -> Void) throws {
+    let server = HTTPServer(configuration: .init(listen: ["127.0.0.1:0"]), handler: client.service)
+    guard case .tcp(_, let port) = try #require(try server.start().first) else {
+        Issue.record("not a TCP address")
+        return
+    }
+    let ended = DispatchSemaphore(value: 0)
+    defer {
+        server.shutdown(grace: .seconds(5)) { _ in ended.signal() }
+        #expect(ended.wait(timeout: .now() + 20) == .success)
+    }
+    try body(port)
+}
+
+@Suite(.timeLimit(.minutes(1))) struct SocketTests {
+    @Test func oneConnectionServesManyRequests() throws {
+        let client = try Client()
+        try serving(client) { port in
+            let socket = try Socket(port: port)
+            try socket.write("POST", "/v1/encode", ["Content-Type: image/png", "X-Request-Id: first"], png(5))
+            let tokens = try socket.read()
+            #expect(tokens.head.hasPrefix("HTTP/1.1 200 OK\r\n"))
+            #expect(tokens.head.contains("\r\nX-Request-Id: first"))
+            #expect(try JSONValue.parse(tokens.body)["data"]?[0]?["tokens"] == [5, 5, 5, 5])
+            let body = Array(#"{"tokens":[5,6,7,8],"contract":"aa11"}"#.utf8)
+            try socket.write("POST", "/v1/decode", ["Content-Type: application/json"], body)
+            let picture = try socket.read()
+            #expect(picture.head.contains("\r\nContent-Type: image/png"))
+            #expect(try firstPixel(picture.body) == [15, 6, 0])
+            try socket.write("GET", "/health", [], [])
+            #expect(try socket.read().body == Array(#"{"status":"ready"}"#.utf8))
+            try socket.write("GET", "/nowhere", [], [])
+            #expect(try socket.read().head.hasPrefix("HTTP/1.1 404 Not Found\r\n"))
+        }
+    }
+
+    @Test func aBodyOverTheLimitIsRefusedBeforeItIsSent() throws {
+        let client = try Client()
+        try serving(client) { port in
+            let socket = try Socket(port: port)
+            let head = "POST /v1/encode HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: 20971521\r\n"
+            try socket.write(Array((head + "Expect: 100-continue\r\n\r\n").utf8))
+            let answer = try socket.read()
+            #expect(answer.head.hasPrefix("HTTP/1.1 413 "))
+            #expect(try JSONValue.parse(answer.body)["error"]?["request_id"] != nil)
+        }
+    }
+
+    @Test func aClientThatLeavesIsNoticedWhileItWaits() throws {
+        let client = try Client()
+        try serving(client) { port in
+            let first = try Socket(port: port)
+            client.gate.close()
+            try first.write("POST", "/v1/encode", ["Content-Type: image/png"], png(1))
+            try #require(client.gate.awaitArrival())
+            do {
+                let second = try Socket(port: port)
+                try second.write("POST", "/v1/encode", ["Content-Type: image/png"], png(2))
+                #expect(eventually { client.service.engine.waiting > 0 })
+                var linger = Glibc.linger(l_onoff: 1, l_linger: 0)
+                setsockopt(
+                    second.descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<Glibc.linger>.size))
+            }
+            // Closed with a reset: its work leaves the queue although the engine is held.
+            #expect(eventually { client.service.engine.waiting == 0 })
+            client.gate.open()
+            #expect(try first.read().head.hasPrefix("HTTP/1.1 200 OK\r\n"))
+        }
+    }
+
+    @Test func aStopAnswersWhatWasAccepted() throws {
+        let client = try Client()
+        let ended = DispatchSemaphore(value: 0)
+        let server = HTTPServer(configuration: .init(listen: ["127.0.0.1:0"]), handler: client.service)
+        guard case .tcp(_, let port) = try #require(try server.start().first) else { return }
+        let socket = try Socket(port: port)
+        client.gate.close()
+        try socket.write("POST", "/v1/encode", ["Content-Type: image/png"], png(1))
+        try #require(client.gate.awaitArrival())
+        client.service.beginDrain()
+        client.service.refuseRequests()
+        server.shutdown(grace: .seconds(20)) { lost in
+            #expect(lost == 0)
+            client.service.finish(grace: .seconds(20)) { lost in
+                #expect(lost == 0)
+                ended.signal()
+            }
+        }
+        client.gate.open()
+        let answer = try socket.read()
+        #expect(answer.head.hasPrefix("HTTP/1.1 200 OK\r\n"))
+        #expect(answer.head.contains("\r\nConnection: close"))
+        #expect(ended.wait(timeout: .now() + 20) == .success)
+    }
+}
