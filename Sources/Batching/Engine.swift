@@ -203,11 +203,12 @@ extension Engine {
         for body in bodies { body() }
     }
 
+    /// One image through the encoder. Decoding isn't tried: its first request is slower by its memory's first touch,
+    /// a start by its whole work.
     private static func warmUp(_ tokenizer: any Tokenizer) throws(TokenizerError) {
         let size = tokenizer.contract.preprocessing.size
         let grey = RGBImage(width: size, height: size, pixels: [UInt8](repeating: 127, count: size * size * 3))
-        let tokens = try tokenizer.encode(grey, options: EncodeOptions())
-        _ = try tokenizer.decode(tokens.ids, options: DecodeOptions())
+        _ = try tokenizer.encode(grey, options: EncodeOptions())
     }
 
     /// A drain may have begun while models were loading: then that stands.
