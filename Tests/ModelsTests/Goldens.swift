@@ -47,8 +47,8 @@ struct Golden {
     func ints(_ name: String) throws -> [Int32] { numbers(try tensor(name).data, Int64.self).map(Int32.init) }
     func shape(_ name: String) throws -> [Int] { try tensor(name).shape }
 
-    func image() throws -> RGBImage {
-        let (shape, data) = try tensor("image")
+    func image(_ name: String = "image") throws -> RGBImage {
+        let (shape, data) = try tensor(name)
         return RGBImage(width: shape[1], height: shape[0], pixels: Array(data))
     }
 

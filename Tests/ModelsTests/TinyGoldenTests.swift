@@ -1,3 +1,4 @@
+import Recipe
 import Testing
 import TokenizerCore
 

@@ -1,24 +1,20 @@
-import Checkpoint
 import Foundation
-import Recipe
-
-@testable import Models
 
 /// Names and shapes of the models that goldens were made with, as `training/reference` states them.
-struct SFTokSize: Sendable {
-    var encoderWidth = 768
-    var encoderLayers = 12
-    var decoderWidth = 768
-    var decoderLayers = 12
-    var codes = 8192
-    var hidden = 128
+package struct SFTokSize: Sendable {
+    package var encoderWidth = 768
+    package var encoderLayers = 12
+    package var decoderWidth = 768
+    package var decoderLayers = 12
+    package var codes = 8192
+    package var hidden = 128
 
-    static let tiny = SFTokSize(
+    package static let tiny = SFTokSize(
         encoderWidth: 128, encoderLayers: 2, decoderWidth: 128, decoderLayers: 2, codes: 512, hidden: 32)
-    static let base = SFTokSize()
-    static let large = SFTokSize(decoderWidth: 1024, decoderLayers: 24)
+    package static let base = SFTokSize()
+    package static let large = SFTokSize(decoderWidth: 1024, decoderLayers: 24)
 
-    var shapes: [String: [Int]] {
+    package var shapes: [String: [Int]] {
         let (w, d) = (encoderWidth, decoderWidth)
         var s: [String: [Int]] = [
             "latent_tokens": [64, w], "encoder.class_embedding": [1, w], "encoder.positional_embedding": [257, w],
@@ -85,27 +81,27 @@ struct SFTokSize: Sendable {
     }
 }
 
-struct ReVQSize: Sendable {
-    var channels = [128, 256, 512, 512, 1024, 1024]
-    var encoderLayers = [2, 2, 2, 3, 3, 3]
-    var decoderLayers = [3, 3, 3, 3, 3, 3]
-    var codes: Int
-    var dimensions: Int
-    var rectifier: Int
-    var rectifierLayers: Int
+package struct ReVQSize: Sendable {
+    package var channels = [128, 256, 512, 512, 1024, 1024]
+    package var encoderLayers = [2, 2, 2, 3, 3, 3]
+    package var decoderLayers = [3, 3, 3, 3, 3, 3]
+    package var codes: Int
+    package var dimensions: Int
+    package var rectifier: Int
+    package var rectifierLayers: Int
     /// First stage with EfficientViT blocks.
     private static let firstAttention = 3
 
-    static let tiny = ReVQSize(
+    package static let tiny = ReVQSize(
         channels: [8, 16, 32, 32, 64, 64], encoderLayers: [1, 1, 1, 1, 1, 1], decoderLayers: [1, 1, 1, 1, 1, 1],
         codes: 256, dimensions: 4, rectifier: 64, rectifierLayers: 1)
-    static let tokens512 = ReVQSize(codes: 16384, dimensions: 4, rectifier: 512, rectifierLayers: 3)
-    static let tokens256 = ReVQSize(codes: 65536, dimensions: 8, rectifier: 1024, rectifierLayers: 4)
+    package static let tokens512 = ReVQSize(codes: 16384, dimensions: 4, rectifier: 512, rectifierLayers: 3)
+    package static let tokens256 = ReVQSize(codes: 65536, dimensions: 8, rectifier: 1024, rectifierLayers: 4)
 
-    var tokens: Int { 2048 / dimensions }
-    var codebookShape: [Int] { [tokens, codes, dimensions] }
+    package var tokens: Int { 2048 / dimensions }
+    package var codebookShape: [Int] { [tokens, codes, dimensions] }
 
-    var vaeShapes: [String: [Int]] {
+    package var vaeShapes: [String: [Int]] {
         var s: [String: [Int]] = [:]
         Self.conv(&s, "encoder.conv_in", channels[0], 3)
         for (stage, width) in channels.enumerated() {
@@ -122,7 +118,7 @@ struct ReVQSize: Sendable {
         return s
     }
 
-    var rectifierShapes: [String: [Int]] {
+    package var rectifierShapes: [String: [Int]] {
         var s: [String: [Int]] = [:]
         Self.decoder(&s, "", outputs: 32, [rectifier], [rectifierLayers]) { _ in true }
         return s
@@ -178,21 +174,21 @@ struct ReVQSize: Sendable {
 }
 
 /// A model folder in a temporary place, written from the recipe and removed at the end.
-final class TemporaryModel {
-    let path: String
+package final class TemporaryModel {
+    package let path: String
 
-    init() throws {
+    package init() throws {
         path = NSTemporaryDirectory() + "tessera-" + UUID().uuidString
         try FileManager.default.createDirectory(atPath: path + "/vae", withIntermediateDirectories: true)
     }
 
     deinit { try? FileManager.default.removeItem(atPath: path) }
 
-    func write(_ text: String, to name: String) throws {
+    package func write(_ text: String, to name: String) throws {
         try Data(text.utf8).write(to: URL(fileURLWithPath: "\(path)/\(name)"))
     }
 
-    static func sftok(_ size: SFTokSize, seed: UInt64 = 0) throws -> TemporaryModel {
+    package static func sftok(_ size: SFTokSize, seed: UInt64 = 0) throws -> TemporaryModel {
         let folder = try TemporaryModel()
         let writer = SafetensorsWriter()
         for (name, shape) in size.shapes { writer.add(name, shape: shape, seed: seed) }
@@ -204,7 +200,7 @@ final class TemporaryModel {
     }
 
     /// - Parameter latentDeviation: what the recipe's `preprocessor.std` is multiplied by.
-    static func revq(_ size: ReVQSize, seed: UInt64 = 0, latentDeviation: Float) throws -> TemporaryModel {
+    package static func revq(_ size: ReVQSize, seed: UInt64 = 0, latentDeviation: Float) throws -> TemporaryModel {
         let folder = try TemporaryModel()
         let main = SafetensorsWriter()
         main.add("embeddings", as: "quantizer.embeddings", shape: size.codebookShape, seed: seed)
@@ -226,21 +222,23 @@ final class TemporaryModel {
 }
 
 /// Writes float32 safetensors files, tensor by tensor.
-final class SafetensorsWriter {
+package final class SafetensorsWriter {
     private var entries: [(name: String, shape: [Int], fill: (UnsafeMutableBufferPointer<Float>) -> Void)] = []
 
+    package init() {}
+
     /// The recipe's tensor `name`, stored under another name where one is given.
-    func add(_ name: String, as stored: String? = nil, shape: [Int], seed: UInt64) {
+    package func add(_ name: String, as stored: String? = nil, shape: [Int], seed: UInt64) {
         let (centre, spread) = scaleOf(name, shape: shape)
         entries.append(
-            (stored ?? name, shape, { Recipe.fill($0, name: name, seed: seed, centre: centre, spread: spread) }))
+            (stored ?? name, shape, { fill($0, name: name, seed: seed, centre: centre, spread: spread) }))
     }
 
-    func add(_ name: String, shape: [Int]? = nil, values: [Float]) {
+    package func add(_ name: String, shape: [Int]? = nil, values: [Float]) {
         entries.append((name, shape ?? [values.count], { _ = $0.update(from: values) }))
     }
 
-    func write(to path: String) throws {
+    package func write(to path: String) throws {
         var offset = 0
         let members = entries.map { entry in
             let size = entry.shape.reduce(4, *)
