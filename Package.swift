@@ -58,7 +58,7 @@ let package = Package(
         module("TokenizerCore"),
 
         .target(
-            name: "CKernels", exclude: ["kernels.inc"], cSettings: kernels,
+            name: "CKernels", exclude: ["kernels.inc", "winograd.inc"], cSettings: kernels,
             linkerSettings: [.linkedLibrary("openblas"), .linkedLibrary("gomp"), .linkedLibrary("m")]),
         .target(name: "COneDNN", cSettings: kernels, linkerSettings: [.linkedLibrary("dnnl")]),
         .target(
@@ -70,7 +70,7 @@ let package = Package(
         tests("Tensor", ["CKernels"]),
         tests("JSON", []),
         tests("Checkpoint", ["JSON", "CheckpointBuilders"], exclude: ["Fixtures"]),
-        tests("ImageInput", ["Recipe", "JSON", "TokenizerCore"], exclude: ["Fixtures"]),
+        tests("ImageInput", ["CCodecs", "Recipe", "JSON", "TokenizerCore"], exclude: ["Fixtures"]),
         tests("HTTPWire", []),
         tests("HTTPServer", ["HTTPWire"]),
         tests("Batching", ["TokenizerCore"]),

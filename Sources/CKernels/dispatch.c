@@ -1,8 +1,7 @@
-#include <stdatomic.h>
-
 #include "internal.h"
 
-static atomic_int chosen = -1;
+// Of this thread; the pool's threads take over that of the thread whose work they do.
+static _Thread_local int chosen = -1;
 
 int tk_best_level(void) {
 #if defined(__x86_64__)
@@ -19,13 +18,12 @@ int tk_set_level(int level) {
     int best = tk_best_level();
     if (level > best) level = best;
     if (level < TK_LEVEL_SSE2) level = TK_LEVEL_SSE2;
-    atomic_store(&chosen, level);
+    chosen = level;
     return level;
 }
 
 int tk_level(void) {
-    int level = atomic_load_explicit(&chosen, memory_order_relaxed);
-    return level >= 0 ? level : tk_set_level(tk_best_level());
+    return chosen >= 0 ? chosen : tk_set_level(tk_best_level());
 }
 
 const struct tk_kernels *tk_active(void) {

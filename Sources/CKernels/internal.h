@@ -1,6 +1,8 @@
 #ifndef CKERNELS_INTERNAL_H
 #define CKERNELS_INTERNAL_H
 
+#include <stddef.h>
+
 #include "ckernels.h"
 
 struct tk_winograd;
@@ -39,6 +41,8 @@ struct tk_winograd {
 extern const struct tk_kernels tk_kernels_sse2, tk_kernels_avx2, tk_kernels_avx512;
 /// The table in force.
 const struct tk_kernels *tk_active(void);
+/// Memory aligned to 64 bytes, for `free`; ends the process where there is none.
+void *tk_scratch(size_t bytes);
 /// Index of the calling thread in the team, 0 ..< tk_threads().
 int tk_thread_index(void);
 

@@ -63,7 +63,7 @@ static void attention_block(void *context, long index) {
 void tk_attention(const float *q, const float *k, const float *v, long ld, long length, long heads, long first,
                   long count, float *out) {
     long block = smaller(count, 128);
-    float *scratch = malloc((size_t)(tk_threads() * block * length) * sizeof(float));
+    float *scratch = tk_scratch((size_t)(tk_threads() * block * length) * sizeof(float));
     struct attention t = {q, k, v, ld, length, heads, first, count, block, out, scratch};
     tk_parallel((count + block - 1) / block * heads, attention_block, &t);
     free(scratch);
@@ -130,7 +130,7 @@ static void linear_attention_head(void *context, long head) {
 }
 
 void tk_linear_attention(const float *qkv, long pixels, long heads, float *out) {
-    float *scratch = malloc((size_t)(tk_threads() * pixels * 2 * LINEAR_HEAD) * sizeof(float));
+    float *scratch = tk_scratch((size_t)(tk_threads() * pixels * 2 * LINEAR_HEAD) * sizeof(float));
     struct linear_attention t = {qkv, pixels, heads, out, scratch};
     tk_parallel(heads, linear_attention_head, &t);
     free(scratch);

@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -18,11 +19,13 @@ struct job {
     void (*body)(void *, long);
     void *context;
     long count;
+    int level;
     atomic_long next;
 };
 
 static void work(void *data) {
     struct job *job = data;
+    tk_set_level(job->level);
     for (;;) {
         long i = atomic_fetch_add_explicit(&job->next, 1, memory_order_relaxed);
         if (i >= job->count) return;
@@ -38,7 +41,14 @@ int tk_processors(void) {
 
 void tk_set_threads(int count) {
     omp_set_num_threads(count < 1 ? 1 : count);
-    openblas_set_num_threads(1);
+}
+
+__attribute__((constructor)) static void keep_openblas_single(void) { openblas_set_num_threads(1); }
+
+void *tk_scratch(size_t bytes) {
+    void *memory = NULL;
+    if (posix_memalign(&memory, 64, bytes) != 0) abort();
+    return memory;
 }
 
 int tk_threads(void) { return omp_get_max_threads(); }
@@ -47,7 +57,7 @@ int tk_thread_index(void) { return omp_get_thread_num(); }
 
 void tk_parallel(long count, void (*body)(void *, long), void *context) {
     if (count <= 0) return;
-    struct job job = {body, context, count, 0};
+    struct job job = {body, context, count, tk_level(), 0};
     int threads = tk_threads();
     if (threads > count) threads = (int)count;
     if (threads == 1) {

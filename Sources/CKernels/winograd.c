@@ -9,20 +9,12 @@ tk_winograd *tk_winograd_create(long height, long width, long inputs, long outpu
                                 const float *bias, int activation, int accumulate) {
     if (inputs % 16 != 0 || outputs % 32 != 0) return NULL;
     tk_winograd *w = calloc(1, sizeof *w);
-    if (!w) return NULL;
+    if (!w) abort();
     *w = (tk_winograd){height, width, inputs, outputs, activation, accumulate, tk_active(), NULL, NULL};
-    size_t size = (size_t)(36 * inputs * outputs) * sizeof(float);
-    if (posix_memalign((void **)&w->weights, 64, size) != 0) {
-        free(w);
-        return NULL;
-    }
+    w->weights = tk_scratch((size_t)(36 * inputs * outputs) * sizeof(float));
     w->kernels->winograd_pack(weights, inputs, outputs, w->weights);
     if (bias) {
-        w->bias = malloc((size_t)outputs * sizeof(float));
-        if (!w->bias) {
-            tk_winograd_free(w);
-            return NULL;
-        }
+        w->bias = tk_scratch((size_t)outputs * sizeof(float));
         memcpy(w->bias, bias, (size_t)outputs * sizeof(float));
     }
     return w;
@@ -54,8 +46,7 @@ void tk_winograd_run(const tk_winograd *w, const float *x, float *y) {
     long tiles = ((w->height + 3) / 4) * ((w->width + 3) / 4);
     long wanted = w->inputs <= 128 ? 60 : 126;
     long stride = 36 * wanted * (w->inputs + w->outputs);
-    float *scratch = NULL;
-    if (posix_memalign((void **)&scratch, 64, (size_t)(tk_threads() * stride) * sizeof(float)) != 0) abort();
+    float *scratch = tk_scratch((size_t)(tk_threads() * stride) * sizeof(float));
     struct run t = {w, x, y, scratch, tiles, wanted, stride};
     tk_parallel((tiles + wanted - 1) / wanted, strip, &t);
     free(scratch);

@@ -132,6 +132,8 @@ public enum ArchiveDefect: Sendable, Equatable, CustomStringConvertible {
     case noPickle
     case severalPickles
     case pickleTooLong(found: Int, limit: Int)
+    /// The folder around `data.pkl`; in bytes.
+    case rootTooLong(found: Int, limit: Int)
     /// `byteorder` holds neither "little" nor "big".
     case byteOrder(found: String)
 
@@ -152,6 +154,8 @@ public enum ArchiveDefect: Sendable, Equatable, CustomStringConvertible {
         case .noPickle: "no member data.pkl"
         case .severalPickles: "several members data.pkl"
         case .pickleTooLong(let found, let limit): "data.pkl of \(found) bytes; expected at most \(limit)"
+        case .rootTooLong(let found, let limit):
+            "data.pkl lies in a folder with a name of \(found) bytes; expected at most \(limit)"
         case .byteOrder(let found): "byteorder is '\(found)'; expected 'little'"
         }
     }

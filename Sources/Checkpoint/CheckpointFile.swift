@@ -4,7 +4,6 @@
 /// for, so that an optimizer's state beside a model does no harm.
 public final class CheckpointFile: Sendable {
     public let path: String
-    public var identity: FileIdentity { mapping.identity }
     /// Usable tensors by name. The names of nested torch dictionaries are joined by dots.
     public let tensors: [String: TensorInfo]
 
@@ -49,6 +48,7 @@ public final class CheckpointFile: Sendable {
             throw .wrongShape(path: path, tensor: name, found: info.shape, expected: [target.count])
         }
         _ = source.copy(from: 0, into: target)
+        mapping.release(source.storage)
     }
 
     /// As `readFloats(_:into:)`, into a new array.
@@ -57,13 +57,8 @@ public final class CheckpointFile: Sendable {
         return [Float](unsafeUninitializedCapacity: info.count) { buffer, count in
             _ = source.copy(from: 0, into: UnsafeMutableBufferPointer(rebasing: buffer[..<info.count]))
             count = info.count
+            mapping.release(source.storage)
         }
-    }
-
-    /// The tensor where it lies in the mapping, valid while this file lives; `nil` where it isn't stored as aligned
-    /// float32 in row-major order.
-    public func contiguousFloat32(_ name: String) throws(CheckpointError) -> UnsafeBufferPointer<Float>? {
-        try source(name).source.contiguousFloat32
     }
 
     /// Gives the tensor as little-endian float32 in row-major order, in pieces of at most 1 MiB.
@@ -81,6 +76,7 @@ public final class CheckpointFile: Sendable {
                 sink(UnsafeRawBufferPointer(part))
             }
         }
+        mapping.release(source.storage)
     }
 
     private func stored(_ name: String) throws(CheckpointError) -> StoredTensor {

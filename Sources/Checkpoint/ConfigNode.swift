@@ -36,7 +36,6 @@ public struct ConfigNode: Sendable, Equatable {
     }
 
     public subscript(name: String) -> ConfigNode? { value[name].map(ConfigNode.init) }
-    public subscript(position: Int) -> ConfigNode? { value[position].map(ConfigNode.init) }
 
     public var isNull: Bool { value.isNull }
     public var bool: Bool? { value.boolValue }
@@ -47,22 +46,4 @@ public struct ConfigNode: Sendable, Equatable {
     public var int: Int? { value.intValue ?? value.doubleValue.flatMap { Int(exactly: $0) } }
 
     public var list: [ConfigNode]? { value.arrayValue?.map(ConfigNode.init) }
-
-    /// Names of a mapping, in their order.
-    public var names: [String]? { value.objectValue?.names }
-
-    /// A list of whole numbers.
-    public var ints: [Int]? {
-        guard let list else { return nil }
-        let ints = list.compactMap(\.int)
-        return ints.count == list.count ? ints : nil
-    }
-
-    /// A list of strings, or one string as a list of one.
-    public var strings: [String]? {
-        if let string { return [string] }
-        guard let list else { return nil }
-        let strings = list.compactMap(\.string)
-        return strings.count == list.count ? strings : nil
-    }
 }

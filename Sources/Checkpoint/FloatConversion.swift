@@ -39,14 +39,6 @@ struct TensorSource {
         zip(zip(shape, strides), Self.contiguousStrides(shape)).allSatisfy { $0.0 == 1 || $0.1 == $1 } || count == 0
     }
 
-    /// The elements where they lie as aligned float32 in row-major order, else `nil`.
-    var contiguousFloat32: UnsafeBufferPointer<Float>? {
-        guard type == .float32, isContiguous, let base = storage.baseAddress else { return nil }
-        let start = base + (count == 0 ? 0 : offset * 4)
-        guard Int(bitPattern: start) % MemoryLayout<Float>.alignment == 0 else { return nil }
-        return UnsafeBufferPointer(start: start.assumingMemoryBound(to: Float.self), count: count)
-    }
-
     /// Converts elements `first..<first + target.count` in row-major order.
     ///
     /// - Returns: `false`, with nothing written, where the type isn't a floating-point one.

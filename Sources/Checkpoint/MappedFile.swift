@@ -1,27 +1,16 @@
 import Glibc
 
-/// What tells one state of a file from another without reading it.
-public struct FileIdentity: Sendable, Hashable {
-    /// In bytes.
-    public let size: Int
-    /// Last modification, nanoseconds since 1970.
-    public let modified: Int
-    public let inode: UInt64
-    public let device: UInt64
-}
-
 /// Owns a read-only mapping of a whole file. The bytes are valid while the owner lives.
 ///
 /// A file that shrinks while it is mapped ends the process with SIGBUS: model files are replaced by renaming.
-public struct MappedFile: ~Copyable, @unchecked Sendable {
+struct MappedFile: ~Copyable, @unchecked Sendable {
     // Unchecked because the compiler can't see that nobody writes to the mapping.
 
     /// The whole file, at least one byte, page-aligned.
-    public let bytes: UnsafeRawBufferPointer
-    public let identity: FileIdentity
+    let bytes: UnsafeRawBufferPointer
 
     /// Throws `unreadable`, `notAFile` or `empty`.
-    public init(path: String) throws(CheckpointError) {
+    init(path: String) throws(CheckpointError) {
         // Without O_NONBLOCK, opening a pipe would wait for its writer.
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw Self.systemError(path) }
@@ -35,10 +24,15 @@ public struct MappedFile: ~Copyable, @unchecked Sendable {
             throw Self.systemError(path)
         }
         bytes = UnsafeRawBufferPointer(start: address, count: size)
-        let seconds = status.st_mtim.tv_sec.multipliedReportingOverflow(by: 1_000_000_000).partialValue
-        identity = FileIdentity(
-            size: size, modified: seconds &+ status.st_mtim.tv_nsec, inode: UInt64(status.st_ino),
-            device: UInt64(status.st_dev))
+    }
+
+    /// Lets the pages under a part go, so that a file read through doesn't stay resident beside what was made of it.
+    /// They come back from the file when they are read again.
+    func release(_ part: UnsafeRawBufferPointer) {
+        guard let start = part.baseAddress, let base = bytes.baseAddress, !part.isEmpty else { return }
+        let page = sysconf(Int32(_SC_PAGESIZE))
+        let first = (start - base) / page * page
+        madvise(UnsafeMutableRawPointer(mutating: base + first), start - base + part.count - first, MADV_DONTNEED)
     }
 
     deinit {

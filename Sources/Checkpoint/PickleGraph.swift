@@ -33,7 +33,8 @@ struct PickleGraph {
 
     struct Storage {
         let type: ElementType
-        let key: String
+        /// Text of at most 256 bytes, checked; left in the pickle, which may name it millions of times.
+        let key: PickleValue
         let count: Int64
     }
 

@@ -226,7 +226,8 @@ struct PickleMachine {
     private mutating func call(_ opcode: String) throws(CheckpointError) {
         let arguments = try pop(opcode)
         let function = try pop(opcode)
-        guard let items = graph.items(arguments).map(Array.init) else {
+        // A slice: copies of a long tuple, one for every call with it, would take hours.
+        guard let items = graph.items(arguments) else {
             throw defect(.target(opcode: opcode, expected: "a tuple of arguments"))
         }
         switch function {
@@ -237,21 +238,24 @@ struct PickleMachine {
     }
 
     private mutating func call(
-        _ index: Int32, _ arguments: [PickleValue], isNew: Bool
+        _ index: Int32, _ arguments: ArraySlice<PickleValue>, isNew: Bool
     ) throws(CheckpointError) -> PickleValue {
         let global = graph.globals[Int(index)]
         switch global.kind {
         case .orderedDict:
             return arguments.isEmpty ? newDictionary() : .opaque(index)
-        case .size where arguments.count == 1 && graph.items(arguments[0]) != nil:
-            return arguments[0]
+        case .size where arguments.count == 1:
+            guard let sizes = arguments.first, case .tuple = sizes else {
+                throw defect(.arguments(of: global.name))
+            }
+            return sizes
         case .rebuildParameter where !isNew && arguments.count == 3:
-            switch arguments[0] {
-            case .tensor, .opaque: return arguments[0]
+            switch arguments.first {
+            case .some(let tensor) where tensor.isTensorOrOpaque: return tensor
             default: throw defect(.arguments(of: global.name))
             }
         case .rebuildTensor where !isNew:
-            return try rebuildTensor(arguments, index)
+            return try rebuildTensor(arguments)
         case .unknown:
             return .opaque(index)
         case .size, .rebuildParameter, .rebuildTensor, .dtype, .storage:
@@ -261,10 +265,11 @@ struct PickleMachine {
 
     /// `_rebuild_tensor_v2(storage, storage_offset, size, stride, requires_grad, backward_hooks, metadata=None)`.
     private mutating func rebuildTensor(
-        _ arguments: [PickleValue], _ index: Int32
+        _ slice: ArraySlice<PickleValue>
     ) throws(CheckpointError) -> PickleValue {
         let malformed = defect(.arguments(of: "torch._utils._rebuild_tensor_v2"))
-        guard arguments.count == 6 || arguments.count == 7 else { throw malformed }
+        guard slice.count == 6 || slice.count == 7 else { throw malformed }
+        let arguments = Array(slice)
         if case .opaque = arguments[0] { return arguments[0] }
         guard case .storage(let storage) = arguments[0], case .integer(let offset) = arguments[1],
             graph.items(arguments[2]) != nil, graph.items(arguments[3]) != nil
@@ -281,12 +286,13 @@ struct PickleMachine {
 
     /// `("storage", class, key, location, element count)`.
     private mutating func loadStorage(_ identifier: PickleValue) throws(CheckpointError) -> PickleValue {
-        guard let items = graph.items(identifier).map(Array.init), items.count == 5,
-            graph.string(items[0]) == "storage", case .global(let index) = items[1], let key = graph.string(items[2]),
-            key.utf8.count <= 256, case .integer(let count) = items[4]
+        guard let slice = graph.items(identifier), slice.count == 5 else { throw defect(.persistentID) }
+        let items = Array(slice)
+        guard case .string(_, let keyLength) = items[2], keyLength <= 256, graph.string(items[2]) != nil,
+            graph.string(items[0]) == "storage", case .global(let index) = items[1], case .integer(let count) = items[4]
         else { throw defect(.persistentID) }
         guard case .storage(let type) = graph.globals[Int(index)].kind else { return .opaque(index) }
-        graph.storages.append(PickleGraph.Storage(type: type, key: key, count: count))
+        graph.storages.append(PickleGraph.Storage(type: type, key: items[2], count: count))
         return .storage(Int32(graph.storages.count - 1))
     }
 }
@@ -295,6 +301,13 @@ extension PickleValue {
     fileprivate var isDictionaryOrOpaque: Bool {
         switch self {
         case .dictionary, .opaque: true
+        default: false
+        }
+    }
+
+    fileprivate var isTensorOrOpaque: Bool {
+        switch self {
+        case .tensor, .opaque: true
         default: false
         }
     }

@@ -2,7 +2,7 @@ import Synchronization
 
 /// A path into a checkpoint through which a model takes its tensors, names and shapes checked together.
 ///
-/// `scope("decoder").load("conv_in.weight", shape: …)` takes `decoder.conv_in.weight`. All scopes of one file made from
+/// `scope("decoder").take("conv_in.weight", shape: …)` takes `decoder.conv_in.weight`. All scopes of one file made from
 /// each other share the record of what has been taken.
 public struct TensorScope: Sendable {
     public let file: CheckpointFile
@@ -24,15 +24,7 @@ public struct TensorScope: Sendable {
         TensorScope(file: file, path: prefix + Self.closed(path), used: used)
     }
 
-    public func scope(_ index: Int) -> TensorScope { scope("\(index)") }
-
     public func has(_ name: String) -> Bool { file.has(prefix + name) }
-
-    /// Whether any tensor lies under that path.
-    public func hasScope(_ path: String) -> Bool {
-        let start = prefix + Self.closed(path)
-        return file.names.contains { $0.hasPrefix(start) }
-    }
 
     public func shape(_ name: String) throws(CheckpointError) -> [Int] { try file.info(prefix + name).shape }
 
@@ -51,25 +43,6 @@ public struct TensorScope: Sendable {
         }
         used.insert(full)
         return full
-    }
-
-    /// Reads a floating-point tensor as float32, row-major.
-    public func load(_ name: String, shape: [Int]) throws(CheckpointError) -> [Float] {
-        try file.floats(take(name, shape: shape))
-    }
-
-    /// As `load`; `nil` where the file has no such tensor.
-    public func loadIfPresent(_ name: String, shape: [Int]) throws(CheckpointError) -> [Float]? {
-        has(name) ? try load(name, shape: shape) : nil
-    }
-
-    /// Reads a floating-point tensor as float32, row-major.
-    ///
-    /// - Precondition: `target` has as many elements as `shape`.
-    public func load(
-        _ name: String, shape: [Int], into target: UnsafeMutableBufferPointer<Float>
-    ) throws(CheckpointError) {
-        try file.readFloats(take(name, shape: shape), into: target)
     }
 
     /// Notes that a tensor is missing or misshapen, so that all such can be told at once by `requireSound`.
@@ -97,11 +70,6 @@ public struct TensorScope: Sendable {
             if let index = Int(component), "\(index)" == component, index >= 0 { indices.insert(index) }
         }
         return indices.sorted()
-    }
-
-    /// Records tensors of this scope as used without looking at them.
-    public func ignore(_ names: [String]) {
-        for name in names { used.insert(prefix + name) }
     }
 
     /// Full names of this scope's tensors that nobody has taken, sorted.

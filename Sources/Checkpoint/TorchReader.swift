@@ -12,6 +12,8 @@ struct TorchContents {
 /// joined by dots; entries under keys that aren't strings, as in an optimizer's state, aren't looked into.
 struct TorchReader {
     static let pickleLimit = 256 << 20
+    /// In bytes: the name of every tensor's record begins with the root.
+    private static let rootLimit = 256
     private static let nameLimit = 1 << 20
     private static let nameBytesLimit = 64 << 20
     private static let depthLimit = 32
@@ -41,6 +43,9 @@ struct TorchReader {
             throw .archive(path: path, .pickleTooLong(found: member.size, limit: Self.pickleLimit))
         }
         root = String(member.name.dropLast("data.pkl".count))
+        guard root.utf8.count <= Self.rootLimit else {
+            throw .archive(path: path, .rootTooLong(found: root.utf8.count, limit: Self.rootLimit))
+        }
         if let order = archive.members[root + "byteorder"] {
             let text = String(decoding: try archive.contents(of: order, in: bytes).prefix(16), as: UTF8.self)
             if text == "big" { throw .bigEndian(path: path) }
@@ -84,7 +89,7 @@ struct TorchReader {
 
     private func resolve(_ tensor: PickleGraph.Tensor, name: String) -> Result<StoredTensor, CheckpointError> {
         let storage = graph.storages[Int(tensor.storage)]
-        let record = "\(root)data/\(storage.key)"
+        let record = "\(root)data/\(graph.string(storage.key) ?? "")"
         func failure(_ defect: StorageDefect) -> Result<StoredTensor, CheckpointError> {
             .failure(.storage(path: path, tensor: name, defect))
         }

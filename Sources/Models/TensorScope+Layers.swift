@@ -15,6 +15,16 @@ extension TensorScope {
         return shape
     }
 
+    /// The numbers under `path`, which must run from `first` without a gap, so that no block can be lost unnoticed.
+    func blockIndices(_ path: String, from first: Int = 0) throws -> [Int] {
+        let found = childIndices(path)
+        guard found == Array(first..<first + found.count) else {
+            throw ModelError.structure(
+                "\(file.path): '\(prefix)\(path)' must be numbered from \(first) without a gap, found \(found)")
+        }
+        return found
+    }
+
     /// The tensor `name`, which must have shape `shape`. Where it is missing or misshapen, that is recorded for
     /// `requireSound` and zeros stand in, so that a wrong file's defects are told together.
     func buffer(_ name: String, _ shape: [Int]) throws(CheckpointError) -> FloatBuffer {
@@ -60,6 +70,14 @@ extension TensorScope {
     /// `name.weight` and `name.bias` of a normalisation.
     func affine(_ name: String, width: Int) throws(CheckpointError) -> Affine {
         Affine(gain: try buffer(name + ".weight", [width]), bias: try buffer(name + ".bias", [width]))
+    }
+
+    /// As `affine`, for a normalisation of 32 groups.
+    func groupNorm(_ name: String, width: Int) throws -> Affine {
+        guard width % 32 == 0 else {
+            throw ModelError.structure("\(prefix)\(name).weight: \(width) channels are not a multiple of 32 groups")
+        }
+        return try affine(name, width: width)
     }
 
     /// `name.weight` (outputs, inputs, kernel, kernel) and `name.bias` if there.

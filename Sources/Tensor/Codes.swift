@@ -86,7 +86,7 @@ extension Plane {
         tk_add_gumbel(data, uniforms, count, scale)
     }
 
-    /// Scales each row to unit length (rows shorter than 1e-12 stay).
+    /// Divides each row by its length, or by 1e-12 where it is shorter (`torch.nn.functional.normalize`).
     public func normalizeRows() {
         for row in 0..<rows {
             let start = data + row * channels

@@ -1,6 +1,6 @@
 import CKernels
 
-/// The threads and instructions that kernels, OpenBLAS and oneDNN use. Process-wide.
+/// The threads and instructions that kernels, OpenBLAS and oneDNN use for the calling thread's work.
 public enum Compute {
     /// Instruction sets of the C kernels, weakest first.
     public enum Level: Int32, CaseIterable, Sendable {
@@ -19,7 +19,7 @@ public enum Compute {
 
     public static var bestLevel: Level { Level(rawValue: tk_best_level()) ?? .sse2 }
 
-    /// Forces a level no better than the processor's (tests); returns the one in force.
+    /// Forces a level no better than the processor's for the calling thread's work (tests); returns the one in force.
     @discardableResult
     public static func force(_ level: Level) -> Level { Level(rawValue: tk_set_level(level.rawValue)) ?? .sse2 }
 }

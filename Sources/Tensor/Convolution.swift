@@ -68,6 +68,7 @@ public final class Convolution {
     ) throws(ConvolutionError) {
         self.shape = shape
         precondition(weight.count == shape.outputs * shape.inputs * shape.kernel * shape.kernel)
+        precondition(!accumulate || activation == .none, "an activation of a sum isn't the sum of activations")
         var biasPointer: UnsafeMutablePointer<Float>?
         switch bias {
         case .some(let bias): biasPointer = bias.data
@@ -99,9 +100,9 @@ public final class Convolution {
             pad_right: shape.padding.3)
         let following: Int32
         switch activation {
-        case .none: following = 0
-        case .silu: following = 1
-        case .relu: following = 2
+        case .none: following = Int32(TD_NONE)
+        case .silu: following = Int32(TD_SILU)
+        case .relu: following = Int32(TD_RELU)
         case .gelu, .tanh: throw ConvolutionError(description: "no convolution with \(activation) after it")
         }
         var status: Int32 = 0

@@ -35,7 +35,7 @@ public final class Affine {
 
     /// silu(GroupNorm(x)) with 32 groups, eps 1e-6 (VQGAN's).
     public func groupNormSiLU(_ x: Plane, _ pool: ScratchPool) -> Plane {
-        precondition(x.channels == width)
+        precondition(x.channels == width && width % 32 == 0)
         let y = pool.plane(x.height, x.width, width)
         let scratch = pool.plane(1, 2, tk_group_norm_scratch(x.rows, width))
         scratch.data.withMemoryRebound(to: Double.self, capacity: scratch.count / 2) { partial in

@@ -4,7 +4,11 @@ package func littleEndian<Number: FixedWidthInteger>(_ value: Number) -> [UInt8]
     withUnsafeBytes(of: value.littleEndian) { Array($0) }
 }
 
-package func floatBytes(_ values: [Float]) -> [UInt8] { values.flatMap { littleEndian($0.bitPattern) } }
+package func floatBytes(_ values: [Float]) -> [UInt8] { littleEndian(values.map { $0.bitPattern }) }
+
+package func littleEndian<Number: FixedWidthInteger>(_ numbers: [Number]) -> [UInt8] {
+    numbers.map { $0.littleEndian }.withUnsafeBytes { Array($0) }
+}
 
 package func safetensors(_ header: String, data: [UInt8] = [], length: UInt64? = nil) -> [UInt8] {
     littleEndian(length ?? UInt64(header.utf8.count)) + Array(header.utf8) + data

@@ -76,6 +76,10 @@ private func changed(_ change: (inout ZipBuilder) -> Void) -> [UInt8] {
         (changed(0) { $0.header = 10 }, "local header of member 'archive/data.pkl'"),
         (changed(0) { $0.name = Array("archive/other".utf8) }, "no member data.pkl"),
         (changed(1) { $0.name = Array("b/data.pkl".utf8) }, "several members data.pkl"),
+        (
+            torchArchive(Pickle.dict([]), root: String(repeating: "r", count: 256) + "/").build(),
+            "in a folder with a name of 257 bytes; expected at most 256"
+        ),
         (changed(1) { $0.contents = Array("middle".utf8) }, "byteorder is 'middle'; expected 'little'"),
     ]
 

@@ -27,10 +27,10 @@ private func loadingError(_ text: String, name: String = "model.yaml") throws ->
         #expect(json == yaml)
         let decoder = try #require(yaml["model"]?["decoder"])
         #expect(decoder["num_steps"]?.int == 8 && decoder["t"]?.double == 1.5 && decoder["on"]?.bool == true)
-        #expect(decoder["kinds"]?.strings == ["a", "b"] && decoder["kinds"]?[1]?.string == "b")
-        #expect(decoder["none"] == nil && decoder["kinds"]?["x"] == nil && decoder["kinds"]?[2] == nil)
-        #expect(decoder.names == ["num_steps", "kinds", "on", "t"] && decoder["t"]?.strings == nil)
-        #expect(try load("a: [1, 2.0, 3]")["a"]?.ints == [1, 2, 3] && load("a: [1, 2.5]")["a"]?.ints == nil)
+        #expect(decoder["kinds"]?.list?.map(\.string) == ["a", "b"] && decoder["t"]?.list == nil)
+        #expect(decoder["none"] == nil && decoder["kinds"]?["x"] == nil)
+        #expect(decoder.value.objectValue?.names == ["num_steps", "kinds", "on", "t"])
+        #expect(try load("a: [1, 2.0, 2.5]")["a"]?.list?.map(\.int) == [1, 2, nil])
         #expect(
             try load("{\"a\": 1}", name: "config")["a"]?.int == 1
                 && load("a: one", name: "config")["a"]?.string == "one")
@@ -88,7 +88,7 @@ private func loadingError(_ text: String, name: String = "model.yaml") throws ->
     }
 
     @Test func boundsAliases() throws {
-        #expect(try load("a: &x [1, 2]\nb: *x\n")["b"]?.ints == [1, 2])
+        #expect(try load("a: &x [1, 2]\nb: *x\n")["b"]?.value == [1, 2])
         let bomb = (1...12).map {
             "a\($0): &a\($0) [\(Array(repeating: "*a\($0 - 1)", count: 9).joined(separator: ","))]"
         }
@@ -99,7 +99,7 @@ private func loadingError(_ text: String, name: String = "model.yaml") throws ->
 
     @Test func neverTrapsOnDamagedYAML() throws {
         let text = Array("a: &x [1, -2.5e3, 'q', \"\\u00e9\"]\nb:\n  - *x\n  - ? k\n    : !!str v\nc: |\n  t\n".utf8)
-        #expect(try load(String(decoding: text, as: UTF8.self))["b"]?[0]?[3]?.string == "é")
+        #expect(try load(String(decoding: text, as: UTF8.self))["b"]?.value[0]?[3] == "é")
         for position in text.indices {
             for byte in [0x00, 0x0A, 0x20, 0x21, 0x26, 0x27, 0x2A, 0x2D, 0x3A, 0x3F, 0x5B, 0x5D, 0x7B, 0x80, 0xFF]
                 as [UInt8]

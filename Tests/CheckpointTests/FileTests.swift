@@ -35,15 +35,50 @@ import Testing
         #expect(spare == "f: spare tensors that the model does not have: 't0', 't1', 't2', 't3', 't4' and 2 more")
     }
 
-    @Test func identityFollowsTheFile() throws {
-        let bytes = safetensors("{}")
-        let file = try TemporaryFile(bytes)
-        let first = try CheckpointFile(path: file.path).identity
-        #expect(first.size == bytes.count && first.modified > 1_600_000_000_000_000_000)
-        #expect(try CheckpointFile(path: file.path).identity == first)
-        try Data(safetensors("{ }")).write(to: URL(filePath: file.path))
-        #expect(try CheckpointFile(path: file.path).identity != first)
-        withExtendedLifetime(file) {}
+    /// Resident bytes of this process's mapping of a file (proc(5), `smaps`).
+    private func residentBytes(_ path: String) throws -> Int {
+        let handle = try FileHandle(forReadingFrom: URL(filePath: "/proc/self/smaps"))
+        var text = Data()
+        while let part = try handle.read(upToCount: 1 << 16), !part.isEmpty { text += part }
+        let lines = String(decoding: text, as: UTF8.self).split(separator: "\n")
+        let mapping = try #require(lines.firstIndex { $0.hasSuffix(path) })
+        let resident = try #require(lines[mapping...].first { $0.hasPrefix("Rss:") })
+        return 1024 * (try #require(resident.split(separator: " ").dropFirst().first.flatMap { Int($0) }))
+    }
+
+    @Test func releasedPagesComeBackFromTheFile() throws {
+        let values = (0..<1 << 20).map { Float($0) }
+        let half = values.count * 2, whole = values.count * 4
+        let header =
+            #"{"a":{"dtype":"F32","shape":[\#(values.count / 2)],"data_offsets":[0,\#(half)]},"#
+            + #""b":{"dtype":"F32","shape":[\#(values.count / 2)],"data_offsets":[\#(half),\#(whole)]}}"#
+        let file = try TemporaryFile(safetensors(header, data: floatBytes(values)))
+        let mapping = try MappedFile(path: file.path)
+        let sum = mapping.bytes.reduce(0) { $0 &+ Int($1) }
+        #expect(try residentBytes(file.path) >= whole)
+        mapping.release(UnsafeRawBufferPointer(rebasing: mapping.bytes[9000..<whole]))
+        #expect(try residentBytes(file.path) < whole / 16)
+        #expect(mapping.bytes.reduce(0) { $0 &+ Int($1) } == sum)
+        let checkpoint = try CheckpointFile(path: file.path)
+        for _ in 0..<2 {
+            #expect(try checkpoint.floats("a") == Array(values[..<(values.count / 2)]))
+            #expect(try checkpoint.floats("b") == Array(values[(values.count / 2)...]))
+        }
+    }
+
+    @Test(arguments: ["nested.pth", "flat.safetensors"])
+    func tensorsReadAgainAreTheSame(name: String) throws {
+        let file = try open(fixture(name))
+        let floating = file.tensors.values.filter { [.float32, .float16, .bfloat16, .float64].contains($0.type) }
+        let first = try floating.map { try file.floats($0.name).map(\.bitPattern) }
+        // In the other order, so that each comes after other neighbours in its storage and its pages.
+        for (info, expected) in zip(floating, first).reversed() {
+            #expect(try file.floats(info.name).map(\.bitPattern) == expected, "\(info.name)")
+            var streamed: [UInt8] = []
+            try file.appendFloat32Bytes(of: info.name) { streamed += $0 }
+            #expect(streamed == expected.flatMap { littleEndian($0) }, "\(info.name)")
+        }
+        #expect(floating.count >= 4)
     }
 
     @Test func convertsEveryHalfAndBrainFloatExactly() {

@@ -7,8 +7,10 @@ import TokenizerCore
 
 @testable import Models
 
-/// One golden file: what the reference computed.
-struct Golden {
+/// One golden file: what the reference computed. At most one id in it may differ, of a near tie.
+final class Golden {
+    private var differences = 0
+
     let name: String
     private let bytes: Data
     private let header: JSONValue
@@ -76,16 +78,17 @@ struct Golden {
         #expect(mean <= Double(bound), "\(tensor)")
     }
 
-    /// Every id equal, but for at most `allowed` whose decision's margin is below twice the measured error.
+    /// Every id equal, but for one in the whole golden whose decision's margin is below twice the measured error.
     /// - Parameter excuse: margin and error of the decision at a position, given both ids.
     func expectEqual(
-        _ ours: [Int32], _ expected: [Int32], _ what: String, allowed: Int = 1,
+        _ ours: [Int32], _ expected: [Int32], _ what: String,
         excuse: (_ position: Int, _ ours: Int, _ golden: Int) -> (margin: Float, error: Float)
     ) {
         #expect(ours.count == expected.count)
         let different = zip(ours, expected).enumerated().filter { $0.element.0 != $0.element.1 }
         say("\(what): \(ours.count - different.count) of \(ours.count) equal")
-        #expect(different.count <= allowed, "\(what)")
+        differences += different.count
+        #expect(differences <= 1, "\(what): \(differences) ids of this golden differ")
         for (position, pair) in different.prefix(8) {
             let (margin, error) = excuse(position, Int(pair.0), Int(pair.1))
             say("\(what)[\(position)]: ours \(pair.0), golden \(pair.1), margin \(margin), measured error \(error)")

@@ -51,6 +51,15 @@ struct LoaderTests {
             adding: ["latent_tokens": [64]], expected: "tensor 'latent_tokens' has shape [64], expected 2 dimensions"),
         Defect(
             without: ["pixel_decoder.up.3.block.0.nin_shortcut.weight"], expected: "nin_shortcut.weight: missing"),
+        Defect(
+            without: Set(SFTokSize.tiny.shapes.keys.filter { $0.hasPrefix("pixel_decoder.up.4.") }),
+            adding: [:], expected: "the stages make 128 pixels or more, expected 256"),
+        Defect(
+            without: Set(SFTokSize.tiny.shapes.keys.filter { $0.hasPrefix("pixel_decoder.mid.0.") }),
+            expected: "'pixel_decoder.mid' must be numbered from 0 without a gap, found [1]"),
+        Defect(
+            without: Set(SFTokSize.tiny.shapes.keys.filter { $0.hasPrefix("encoder.transformer.0.") }),
+            expected: "must be numbered from 0 without a gap, found [1]"),
         Defect(without: ["quantize.embedding"], expected: "no tokenizer's tensors"),
         Defect(
             without: ["encoder.transformer.0.ln_1.weight", "encoder.transformer.0.ln_2.bias"],
@@ -68,6 +77,11 @@ struct LoaderTests {
     @Test(arguments: [
         ("{\"model\": {\"generator\": {\"num_steps\": 0}}}", "num_steps is 0, expected 1 to 64"),
         ("{\"model\": {\"decoder\": {\"randomize_temperature\": -1}}}", "randomize_temperature is -1"),
+        ("{\"model\": {\"decoder\": {\"num_steps\": \"16\"}}}", "num_steps is \"16\", expected an integer"),
+        (
+            "{\"model\": {\"generator\": null, \"decoder\": {\"num_steps\": 8.5}}}",
+            "num_steps is 8.5, expected an integer"
+        ),
         ("{\"model\": ", "config.json"),
     ])
     func badSettings(config: String, expected: String) throws {
@@ -137,6 +151,7 @@ struct LoaderTests {
 
     @Test(arguments: [
         ("a=/m", ModelSource(id: "a", folder: "/m")),
+        ("/m/512T_NC=16384", ModelSource(id: "512T_NC-16384", folder: "/m/512T_NC=16384")),
         ("/x/sftok-b/", ModelSource(id: "sftok-b", folder: "/x/sftok-b/")),
         (
             "r=/m,vae=/v,preprocessor=/p,precision=fp32",
@@ -147,9 +162,47 @@ struct LoaderTests {
         #expect(try ModelSource(parsing: text) == expected)
     }
 
-    @Test(arguments: ["", "a=", "=x", "a b=/m", "a=/m,vae", "a=/m,precision=int3", "a=/m,nothing=1"])
+    @Test(arguments: [
+        "", "a=", "=x", "a b=/m", "a=/m,vae", "a=/m,precision=int3", "a=/m,nothing=1", "a=/m,vae=/v,vae=/w",
+    ])
     func badSources(text: String) {
         #expect(throws: ModelError.self) { try ModelSource(parsing: text) }
+    }
+
+    /// Structures that would trap or compute something else: each refused at load.
+    @Test func revqStructures() throws {
+        func message(_ change: (inout [String: [Int]]) -> Void) throws -> String {
+            let model = try TemporaryModel.revq(.tiny, latentDeviation: 1)
+            var shapes = ReVQSize.tiny.vaeShapes
+            change(&shapes)
+            let writer = SafetensorsWriter()
+            for (name, shape) in shapes { writer.add(name, shape: shape, seed: 0) }
+            try writer.write(to: model.path + "/vae/diffusion_pytorch_model.safetensors")
+            return self.message(ModelSource(id: "x", folder: model.path))
+        }
+        let inverted = "decoder.up_blocks.4.1.conv_out.conv_inverted.weight"
+        #expect(try message { $0[inverted] = [511, 64, 1, 1] }.contains("511 outputs have no two halves"))
+        #expect(
+            try message { shapes in
+                shapes = shapes.filter { !$0.key.hasPrefix("decoder.up_blocks.2.0.") }
+            }.contains("'decoder.up_blocks.2' must be numbered from 0 without a gap, found [1]"))
+        #expect(
+            try message { shapes in
+                for (name, shape) in shapes where name.hasPrefix("decoder.up_blocks.4.") {
+                    shapes[name.replacingOccurrences(of: "up_blocks.4.", with: "up_blocks.5.0.0.")] = shape
+                }
+                shapes["decoder.up_blocks.5.1.conv.weight"] = [64, 64, 3, 3]
+                shapes["decoder.up_blocks.5.1.conv.bias"] = [64]
+            }.contains("makes more than the 256 rows expected"))
+    }
+
+    @Test func configurationOfTheVAEIsCompared() throws {
+        let model = try TemporaryModel.revq(.tiny, latentDeviation: 1)
+        try model.write(
+            "{\"latent_channels\": 16, \"encoder_layers_per_block\": [1, 1, 1, 1, 1, 2]}", to: "vae/config.json")
+        let warnings = try ModelLoader.load(ModelSource(id: "x", folder: model.path)).description.warnings
+        #expect(warnings.contains { $0.contains("latent_channels is 16, the tensors say 32") })
+        #expect(warnings.contains { $0.contains("[1, 1, 1, 1, 1, 2], the tensors say [1, 1, 1, 1, 1, 1]") })
     }
 
     @Test func requestsAreChecked() throws {

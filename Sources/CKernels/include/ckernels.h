@@ -1,8 +1,8 @@
 // Float32 kernels that neither OpenBLAS nor oneDNN has, and matrix products on OpenBLAS with a fused epilogue.
 //
 // Layouts: matrices are row-major with a leading dimension `ld` in elements; pictures are (height, width, channels),
-// so a picture is the matrix (height * width, channels). All sizes are in elements. Nothing here allocates but
-// `tk_attention` and `tk_linear_attention` (scratch per thread), and nothing fails: callers check shapes at load.
+// so a picture is the matrix (height * width, channels). All sizes are in elements. Scratch per thread is taken where a
+// kernel needs it, and a process without memory for it ends; nothing else fails: callers check shapes at load.
 //
 // Work is cut into tiles by shape alone, never by the number of threads, so results don't depend on it.
 #ifndef CKERNELS_H
@@ -23,7 +23,8 @@ int tk_processors(void);
 enum { TK_LEVEL_SSE2 = 0, TK_LEVEL_AVX2 = 1, TK_LEVEL_AVX512 = 2 };
 /// The best level this processor has.
 int tk_best_level(void);
-/// Forces a level (tests); the best one is used otherwise. Returns the level in force: never above the best.
+/// Forces a level for the calling thread's work (tests); the best one is used otherwise. Returns the level in force:
+/// never above the best.
 int tk_set_level(int level);
 int tk_level(void);
 
@@ -118,8 +119,8 @@ void tk_winograd_free(tk_winograd *convolution);
 // MARK: codes
 
 /// For every query row (count, d): the code with the smallest squared Euclidean distance, float32, summed in the order
-/// of the dimensions; the first of equals. `codes` is transposed: (d, codes). `stride` queries use codebook
-/// q % codebooks, each d * codes numbers. ids (count); best, second: squared distances of winner and runner-up.
+/// of the dimensions; the first of equals. `codes` is transposed: (d, codes). Query q uses codebook
+/// q % codebooks, each d * code_count numbers. ids (count); best, second: squared distances of winner and runner-up.
 void tk_nearest(const float *queries, long count, long d, const float *codes, long codebooks, long code_count,
                 int32_t *ids, float *best, float *second);
 

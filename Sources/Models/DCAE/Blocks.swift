@@ -8,10 +8,13 @@ protocol AutoencoderBlock: AnyObject {
 }
 
 /// The size of the picture and its channels between two blocks.
-struct Extent: Equatable {
+struct Extent: Equatable, CustomStringConvertible {
     var height: Int
     var width: Int
     var channels: Int
+
+    var count: Int { height * width * channels }
+    var description: String { "\(height) x \(width) x \(channels)" }
 }
 
 /// x + norm(conv2(silu(conv1 x))).
@@ -79,6 +82,9 @@ final class EfficientViTBlock: AutoencoderBlock {
         outputNorm = try attention.affine("norm_out", width: channels)
         let gated = scope.scope("conv_out")
         let hidden = try gated.dimensions("conv_inverted.weight", rank: 4)[0]
+        guard hidden % 2 == 0 else {
+            throw ModelError.structure("\(gated.prefix)conv_inverted.weight: \(hidden) outputs have no two halves")
+        }
         inverted = try gated.linear("conv_inverted", inputs: channels, outputs: hidden, pointwise: true)
         depthwise = try gated.depthwise("conv_depth", channels: hidden, size: 3)
         point = try gated.linear("conv_point", inputs: hidden / 2, outputs: channels, pointwise: true)

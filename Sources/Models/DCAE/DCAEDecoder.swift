@@ -8,14 +8,12 @@ final class DCAEDecoder {
     private let blocks: [any AutoencoderBlock]
     private let norm: Affine
     private let output: any AutoencoderBlock
-    /// Of what it makes.
-    let extent: Extent
 
     /// - Parameters:
     ///   - latent: what it is given.
-    ///   - outputs: channels of what it makes: 3 for pictures, the latent's for a rectifier.
-    init(_ scope: TensorScope, latent: Extent, outputs: Int) throws {
-        let names = Self.blockNames(scope)
+    ///   - result: what it must make: a picture of 3 channels, or the latent again for a rectifier.
+    init(_ scope: TensorScope, latent: Extent, result: Extent) throws {
+        let names = try Self.blockNames(scope)
         let width = try scope.dimensions("norm_out.weight", rank: 1)[0]
         func channels(_ index: Int) throws -> Int {
             index < names.count ? try scope.scope(names[index]).inputChannels() : width
@@ -34,6 +32,9 @@ final class DCAEDecoder {
             let block = scope.scope(name)
             if block.has("conv.weight") {
                 let next = try channels(index + 1)
+                guard extent.height * 2 <= result.height else {
+                    throw ModelError.structure("\(block.prefix)*: makes more than the \(result.height) rows expected")
+                }
                 blocks.append(try UpBlock(block, extent, outputs: next, shortcut: true))
                 extent = Extent(height: extent.height * 2, width: extent.width * 2, channels: next)
             } else {
@@ -43,22 +44,25 @@ final class DCAEDecoder {
         self.blocks = blocks
         norm = try scope.affine("norm_out", width: extent.channels)
         if scope.has("conv_out.conv.weight") {
-            output = try UpBlock(scope.scope("conv_out"), extent, outputs: outputs, shortcut: false)
-            extent = Extent(height: extent.height * 2, width: extent.width * 2, channels: outputs)
+            output = try UpBlock(scope.scope("conv_out"), extent, outputs: result.channels, shortcut: false)
+            extent = Extent(height: extent.height * 2, width: extent.width * 2, channels: result.channels)
         } else {
             output = PlainConvolution(
                 try scope.convolution(
                     "conv_out",
-                    .init(inputs: extent.channels, outputs: outputs, height: extent.height, width: extent.width)))
-            extent.channels = outputs
+                    .init(inputs: extent.channels, outputs: result.channels, height: extent.height, width: extent.width)
+                ))
+            extent.channels = result.channels
         }
-        self.extent = extent
+        guard extent == result else {
+            throw ModelError.structure("\(scope.prefix)*: the blocks make \(extent), expected \(result)")
+        }
     }
 
     /// Stages run from the last to the first.
-    static func blockNames(_ scope: TensorScope) -> [String] {
-        scope.childIndices("up_blocks").reversed().flatMap { stage in
-            scope.childIndices("up_blocks.\(stage)").map { "up_blocks.\(stage).\($0)" }
+    static func blockNames(_ scope: TensorScope) throws -> [String] {
+        try DCAEEncoder.stageIndices(scope, "up_blocks").reversed().flatMap { stage in
+            try scope.blockIndices("up_blocks.\(stage)").map { "up_blocks.\(stage).\($0)" }
         }
     }
 

@@ -11,7 +11,7 @@ final class DCAEEncoder {
     let extent: Extent
 
     init(_ scope: TensorScope, size: Int) throws {
-        let names = Self.blockNames(scope)
+        let names = try Self.blockNames(scope)
         let last = try scope.dimensions("conv_out.weight", rank: 4)
         /// Channels that block `index` takes; after the last one, those of conv_out.
         func channels(_ index: Int) throws -> Int {
@@ -52,10 +52,15 @@ final class DCAEEncoder {
         self.extent = Extent(height: extent.height, width: extent.width, channels: last[0])
     }
 
-    static func blockNames(_ scope: TensorScope) -> [String] {
-        scope.childIndices("down_blocks").flatMap { stage in
-            scope.childIndices("down_blocks.\(stage)").map { "down_blocks.\(stage).\($0)" }
+    static func blockNames(_ scope: TensorScope) throws -> [String] {
+        try stageIndices(scope, "down_blocks").flatMap { stage in
+            try scope.blockIndices("down_blocks.\(stage)").map { "down_blocks.\(stage).\($0)" }
         }
+    }
+
+    /// The first stage has no blocks where conv_in or conv_out changes the resolution.
+    static func stageIndices(_ scope: TensorScope, _ path: String) throws -> [Int] {
+        try scope.blockIndices(path, from: scope.childIndices(path).first == 1 ? 1 : 0)
     }
 
     func callAsFunction(_ x: Plane, _ pool: ScratchPool) -> Plane {

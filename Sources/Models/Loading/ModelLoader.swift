@@ -3,6 +3,9 @@ import Tensor
 
 /// From a folder to a tokenizer.
 public enum ModelLoader {
+    /// Processors this process may use, by its affinity and its cgroup's quota.
+    public static var availableProcessors: Int { Compute.availableProcessors }
+
     /// Reads a model whole; its architecture is told by its tensors' names. The model belongs to the calling thread,
     /// whose pool of computing threads is set here.
     ///

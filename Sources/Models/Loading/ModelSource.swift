@@ -19,12 +19,14 @@ public struct ModelSource: Sendable, Hashable {
     public init(parsing text: String) throws(ModelError) {
         var parts = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
         let first = parts.removeFirst()
-        if let equals = first.firstIndex(of: "=") {
+        // A folder's own name may hold an equals sign, as the authors' "512T_NC=16384" does: an id has no slash.
+        if let equals = first.firstIndex(of: "="), !first[..<equals].contains("/") {
             id = String(first[..<equals])
             folder = String(first[first.index(after: equals)...])
         } else {
             folder = first
-            id = first.split(separator: "/").last.map(String.init) ?? ""
+            let name = first.split(separator: "/").last.map(String.init) ?? ""
+            id = String(name.map { $0.utf8.count == 1 && $0.utf8.allSatisfy(Self.isNameByte) ? $0 : "-" })
         }
         guard !folder.isEmpty else { throw .config("--model \(text): expected ID=FOLDER, found no folder") }
         let allowed = !id.isEmpty && id.utf8.count <= 128 && id.utf8.allSatisfy(Self.isNameByte)
@@ -34,13 +36,14 @@ public struct ModelSource: Sendable, Hashable {
         for part in parts {
             let pair = part.split(separator: "=", maxSplits: 1).map(String.init)
             switch (pair.first, pair.count) {
-            case ("vae", 2): vae = pair[1]
-            case ("preprocessor", 2): preprocessor = pair[1]
+            case ("vae", 2) where vae == nil: vae = pair[1]
+            case ("preprocessor", 2) where preprocessor == nil: preprocessor = pair[1]
             case ("precision", 2) where pair[1] == "fp32": break
             case ("precision", 2):
                 throw .config("--model \(text): precision '\(pair[1])' is not available; expected fp32")
             default:
-                throw .config("--model \(text): '\(part)' is not one of vae=FOLDER, preprocessor=FILE, precision=fp32")
+                throw .config(
+                    "--model \(text): '\(part)' is not one of vae=FOLDER, preprocessor=FILE, precision=fp32, each once")
             }
         }
     }

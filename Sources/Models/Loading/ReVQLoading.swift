@@ -17,21 +17,20 @@ struct ReVQLoading {
         let vaeFolder = try ModelFolder(source.vae ?? source.folder + "/vae")
         let vae = try CheckpointFile(path: vaeFolder.weights(preferring: ["diffusion_pytorch_model.safetensors"]))
         let vaeConfig = try vaeFolder.config()
-        try check(ConfigNode.load(path: vaeConfig), at: vaeConfig)
+        let vaeSettings = try ConfigNode.load(path: vaeConfig)
+        try check(vaeSettings, at: vaeConfig)
         let preprocessor = try CheckpointFile(path: source.preprocessor ?? source.folder + "/preprocessor.pth")
         let vaeScope = TensorScope(file: vae)
         let encoder = try naming(vae) { try DCAEEncoder(vaeScope.scope("encoder"), size: Self.size) }
+        let picture = Extent(height: Self.size, width: Self.size, channels: 3)
         let decoder = try naming(vae) {
-            try DCAEDecoder(vaeScope.scope("decoder"), latent: encoder.extent, outputs: 3)
+            try DCAEDecoder(vaeScope.scope("decoder"), latent: encoder.extent, result: picture)
         }
         try vaeScope.requireSound()
-        guard decoder.extent == Extent(height: Self.size, width: Self.size, channels: 3) else {
-            throw ModelError.structure("\(vae.path): the decoder makes \(decoder.extent), expected 256 x 256 x 3")
-        }
         let root = TensorScope(file: file)
         let codebooks = try naming(file) { try self.codebooks(root.scope("quantizer"), latent: encoder.extent) }
         let rectifier = try naming(file) { try self.rectifier(root.scope("decoder"), latent: encoder.extent) }
-        let numbers = encoder.extent.height * encoder.extent.width * encoder.extent.channels
+        let numbers = encoder.extent.count
         let (mean, deviation) = try statistics(preprocessor, count: numbers)
         let parts = ReVQParts(
             encoder: encoder, decoder: decoder, rectifier: rectifier, mean: mean, deviation: deviation,
@@ -45,16 +44,19 @@ struct ReVQLoading {
                     ("weights", file.path), ("configuration", configPath), ("vae", vae.path),
                     ("vae configuration", vaeConfig), ("preprocessor", preprocessor.path),
                 ],
-                facts: facts(parts), warnings: warnings(codebooks, contract)))
+                facts: facts(parts),
+                warnings: warnings(codebooks, contract, latent: encoder.extent)
+                    + vaeWarnings(vaeSettings, at: vaeConfig, vaeScope, latent: encoder.extent)))
     }
 
     private func codebooks(_ scope: TensorScope, latent: Extent) throws -> Codebooks {
         let shape = try scope.dimensions("embeddings", rank: 3)
         let (books, count, dimensions) = (shape[0], shape[1], shape[2])
-        let numbers = latent.height * latent.width * latent.channels
-        guard numbers % dimensions == 0, (numbers / dimensions) % books == 0 else {
+        // Every released model has a codebook for each token; with one for all, ids mean the same at each position.
+        guard latent.count % dimensions == 0, books == 1 || books == latent.count / dimensions else {
             throw ModelError.structure(
-                "quantizer.embeddings: shape \(shape) doesn't divide a latent of \(numbers) numbers into tokens")
+                "quantizer.embeddings: shape \(shape), expected 1 or \(latent.count / dimensions) codebooks of vectors "
+                    + "that divide a latent of \(latent.count) numbers")
         }
         let codes = try scope.buffer("embeddings", shape)
         try scope.requireSound(ignoring: Self.buffers)
@@ -72,10 +74,7 @@ struct ReVQLoading {
                 "decoder.conv_in.weight: missing; the rectifier ('\(kind)') is expected to have a DC-AE decoder's tensors"
             )
         }
-        let rectifier = try DCAEDecoder(scope, latent: latent, outputs: latent.channels)
-        guard rectifier.extent == latent else {
-            throw ModelError.structure("decoder: the rectifier makes \(rectifier.extent), expected \(latent)")
-        }
+        let rectifier = try DCAEDecoder(scope, latent: latent, result: latent)
         try scope.requireSound()
         return rectifier
     }
@@ -133,9 +132,8 @@ struct ReVQLoading {
     }
 
     private func facts(_ parts: ReVQParts) -> [(name: String, value: String)] {
-        let latent = parts.encoder.extent
-        return [
-            ("latent", "\(latent.channels) x \(latent.height) x \(latent.width)"),
+        [
+            ("latent", "\(parts.encoder.extent)"),
             (
                 "codebooks",
                 "\(parts.codebooks.books) of \(parts.codebooks.count) codes of \(parts.codebooks.dimensions) numbers"
@@ -144,13 +142,37 @@ struct ReVQLoading {
         ]
     }
 
-    private func warnings(_ codebooks: Codebooks, _ contract: TokenContract) -> [String] {
+    private func warnings(_ codebooks: Codebooks, _ contract: TokenContract, latent: Extent) -> [String] {
         let node = config["model"]?["quantizer"]
-        return disagreements(
-            [
-                ("model.quantizer.num_code", node?["num_code"]?.int, codebooks.count),
-                ("model.quantizer.num_group", node?["num_group"]?.int, codebooks.books),
-                ("model.quantizer.tokens_per_data", node?["tokens_per_data"]?.int, contract.tokensPerImage),
-            ], in: configPath)
+        let size = config["model"]?["input_data_size"]?.list?.map { $0.int ?? 0 }
+        let found = [latent.channels, latent.height, latent.width]
+        let claims = [
+            ("model.quantizer.num_code", node?["num_code"]?.int, codebooks.count),
+            ("model.quantizer.num_group", node?["num_group"]?.int, codebooks.books),
+            ("model.quantizer.tokens_per_data", node?["tokens_per_data"]?.int, contract.tokensPerImage),
+        ]
+        let sizes = size.map { $0 == found ? [] : [("model.input_data_size", "\($0)", "\(found)")] } ?? []
+        return disagreements(claims, in: configPath) + disagreements(sizes, in: configPath)
+    }
+
+    /// What a DC-AE's configuration says of itself, beside what its tensors say.
+    private func vaeWarnings(
+        _ config: ConfigNode, at path: String, _ scope: TensorScope, latent: Extent
+    ) -> [String] {
+        var claims: [(String, String?, String)] = [
+            ("latent_channels", config["latent_channels"]?.int.map(String.init), "\(latent.channels)")
+        ]
+        for (part, blocks) in [("encoder", "down_blocks"), ("decoder", "up_blocks")] {
+            let side = scope.scope(part)
+            let depths = config["\(part)_layers_per_block"]?.list?.map { $0.int ?? -1 }
+            let found = (depths ?? []).indices.map { stage in
+                side.childIndices("\(blocks).\(stage)").count { !side.has("\(blocks).\(stage).\($0).conv.weight") }
+            }
+            claims.append(("\(part)_layers_per_block", depths.map { "\($0)" }, "\(found)"))
+        }
+        let told = claims.compactMap { name, claimed, found in
+            claimed.flatMap { $0 == found ? nil : (name, $0, found) }
+        }
+        return disagreements(told, in: path)
     }
 }

@@ -41,18 +41,29 @@ struct SFTokLoading {
 
     /// `model.generator` if there (the authors' code), else `model.decoder` (the published files), else the defaults.
     private func sampling() throws -> Sampling {
-        let node = config["model"]?["generator"] ?? config["model"]?["decoder"]
-        let steps = node?["num_steps"]?.int ?? 8
-        let temperature = node?["randomize_temperature"]?.double ?? 1
+        let nodes = ["generator", "decoder"].compactMap { config["model"]?[$0] }
+        let node = nodes.first { !$0.isNull }
+        let steps = try setting("num_steps", node, \.int, "an integer") ?? 8
+        let temperature = try setting("randomize_temperature", node, \.double, "a number") ?? 1
+        let annealing = try setting("softmax_temperature_annealing", node, \.bool, "true or false") ?? false
         guard (1...64).contains(steps) else {
             throw ModelError.config("\(configPath): num_steps is \(steps), expected 1 to 64")
         }
         guard (0...100).contains(temperature) else {
             throw ModelError.config("\(configPath): randomize_temperature is \(temperature), expected 0 to 100")
         }
-        return Sampling(
-            steps: steps, temperature: Float(temperature),
-            annealing: node?["softmax_temperature_annealing"]?.bool ?? false)
+        return Sampling(steps: steps, temperature: Float(temperature), annealing: annealing)
+    }
+
+    /// A setting that may be left out; what is there and isn't of its type is an error, not the default.
+    private func setting<T>(
+        _ name: String, _ node: ConfigNode?, _ type: KeyPath<ConfigNode, T?>, _ expected: String
+    ) throws(ModelError) -> T? {
+        guard let value = node?[name], !value.isNull else { return nil }
+        guard let typed = value[keyPath: type] else {
+            throw .config("\(configPath): \(name) is \(value.value), expected \(expected)")
+        }
+        return typed
     }
 
     private func facts(_ parts: SFTokParts, _ sampler: Sampling) -> [(name: String, value: String)] {
@@ -85,8 +96,12 @@ struct SFTokLoading {
 
 /// One line for every number that a configuration gives and the tensors contradict.
 func disagreements(_ claims: [(String, Int?, Int)], in path: String) -> [String] {
-    claims.compactMap { name, claimed, actual in
-        guard let claimed, claimed != actual else { return nil }
-        return "\(path): \(name) is \(claimed), the tensors say \(actual); the tensors win"
-    }
+    disagreements(
+        claims.compactMap { name, claimed, actual in
+            claimed.flatMap { $0 == actual ? nil : (name, "\($0)", "\(actual)") }
+        }, in: path)
+}
+
+func disagreements(_ told: [(name: String, claimed: String, actual: String)], in path: String) -> [String] {
+    told.map { "\(path): \($0.name) is \($0.claimed), the tensors say \($0.actual); the tensors win" }
 }

@@ -15,17 +15,20 @@ final class PixelDecoder {
     private let outputNorm: Affine
     private let output: Convolution
 
-    init(_ scope: TensorScope, latentWidth: Int, side: Int) throws {
+    /// - Parameters:
+    ///   - side: rows and columns of the latent.
+    ///   - size: of the picture; the stages must make it.
+    init(_ scope: TensorScope, latentWidth: Int, side: Int, size: Int) throws {
         var width = try scope.dimensions("conv_in.weight", rank: 4)[0]
         input = try scope.convolution(
             "conv_in", .init(inputs: latentWidth, outputs: width, height: side, width: side))
-        middle = try scope.childIndices("mid").map {
+        middle = try scope.blockIndices("mid").map {
             try ResidualBlock(scope.scope("mid.\($0)"), inputs: width, side: side)
         }
         var side = side
-        for stage in scope.childIndices("up").reversed() {
+        for stage in try scope.blockIndices("up").reversed() {
             var blocks: [ResidualBlock] = []
-            for index in scope.childIndices("up.\(stage).block") {
+            for index in try scope.blockIndices("up.\(stage).block") {
                 let block = try ResidualBlock(scope.scope("up.\(stage).block.\(index)"), inputs: width, side: side)
                 width = block.outputs
                 blocks.append(block)
@@ -35,10 +38,14 @@ final class PixelDecoder {
                 upsampling = try scope.upsampling(
                     "up.\(stage).upsample_conv", inputs: width, outputs: width, height: side, width: side)
                 side *= 2
+                guard side <= size else { break }
             }
             stages.append(Stage(blocks: blocks, upsampling: upsampling))
         }
-        outputNorm = try scope.affine("norm_out", width: width)
+        guard side == size else {
+            throw ModelError.structure("\(scope.prefix)up.*: the stages make \(side) pixels or more, expected \(size)")
+        }
+        outputNorm = try scope.groupNorm("norm_out", width: width)
         output = try scope.convolution("conv_out", .init(inputs: width, outputs: 3, height: side, width: side))
     }
 
@@ -72,9 +79,9 @@ private final class ResidualBlock {
             throw ModelError.structure(
                 "\(scope.prefix)nin_shortcut.weight: missing, needed where \(inputs) channels become \(outputs)")
         }
-        norm1 = try scope.affine("norm1", width: inputs)
+        norm1 = try scope.groupNorm("norm1", width: inputs)
         conv1 = try scope.convolution("conv1", .init(inputs: inputs, outputs: outputs, height: side, width: side))
-        norm2 = try scope.affine("norm2", width: outputs)
+        norm2 = try scope.groupNorm("norm2", width: outputs)
         let shape = Convolution.Shape(inputs: outputs, outputs: outputs, height: side, width: side)
         let weight = try scope.buffer("conv2.weight", [outputs, outputs, 3, 3])
         if changesWidth {

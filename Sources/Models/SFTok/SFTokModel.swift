@@ -136,7 +136,8 @@ struct SFTokParts {
         proxyCodebook = Linear(
             inputs: decoder.proxyCodes, outputs: width, weight: transposed(vectors, rows: decoder.proxyCodes),
             bias: nil)
-        pixelDecoder = try PixelDecoder(root.scope("pixel_decoder"), latentWidth: width, side: side)
+        pixelDecoder = try PixelDecoder(
+            root.scope("pixel_decoder"), latentWidth: width, side: side, size: encoder.imageSize)
     }
 
     /// normalize(embedding * shared_linear): codes of unit length.

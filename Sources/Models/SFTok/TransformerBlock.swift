@@ -60,11 +60,8 @@ final class Transformer {
 
     /// Reads `0`, `1`, … under `scope`; depth from the names.
     init(_ scope: TensorScope, width: Int) throws {
-        let indices = scope.childIndices("")
-        guard !indices.isEmpty, indices == Array(0..<indices.count) else {
-            throw ModelError.structure(
-                "\(scope.prefix)*: blocks must be numbered from 0 without a gap, found \(indices)")
-        }
+        let indices = try scope.blockIndices("")
+        guard !indices.isEmpty else { throw ModelError.structure("\(scope.prefix)*: there are no blocks") }
         guard width % TransformerBlock.headWidth == 0 else {
             throw ModelError.structure("\(scope.prefix)*: width \(width) is not a multiple of 64, a head's width")
         }
