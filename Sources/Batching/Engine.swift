@@ -31,7 +31,9 @@ public final class Engine: Sendable {
         var planner: Planner<Job>
         var isSleeping = false
         var whenSettled: [@Sendable (State) -> Void] = []
-        var whenStopped: [@Sendable () -> Void] = []
+        /// Completions of drains, by their number; whoever takes one out calls it.
+        var drains: [Int: @Sendable (_ lost: Int) -> Void] = [:]
+        var drainCount = 0
     }
 
     /// Apart from `Shared`, so that a probe never waits for the queue's lock.
@@ -39,6 +41,7 @@ public final class Engine: Sendable {
         var state = State.loading
         var lastBeat = ContinuousClock.now
         var waiting = 0
+        /// Jobs that the thread has taken out of the queue and not finished.
         var running = 0
     }
 
@@ -116,31 +119,35 @@ public final class Engine: Sendable {
 
     /// Takes nothing new, finishes what is queued, lets the models go and ends the thread.
     ///
-    /// - Parameter grace: after it, what is still queued fails with `draining`; an image that is running is finished.
-    /// - Parameter completion: once the thread has ended its work, with the number of jobs that failed so.
+    /// - Parameter grace: after it, what is still queued fails with `draining`.
+    /// - Parameter completion: once the thread has ended its work, or after `grace` though it may still run or hang;
+    ///   once, with the number of jobs that weren't finished.
     public func drain(grace: Duration, completion: @escaping @Sendable (_ lost: Int) -> Void) {
-        let counter = Counter()
-        let isOver = shared.withLock { shared in
+        let number: Int? = shared.withLock { shared in
             switch shared.state {
-            case .stopped, .failed: return true
+            case .stopped, .failed: return nil
             case .loading, .ready, .draining:
                 enter(.draining, &shared)
-                shared.whenStopped.append { completion(counter.value) }
+                shared.drainCount += 1
+                shared.drains[shared.drainCount] = completion
                 rouse(&shared)
-                return false
+                return shared.drainCount
             }
         }
-        guard !isOver else { return completion(0) }
+        guard let number else { return completion(0) }
         let seconds = max(0, grace / .seconds(1))
-        DispatchQueue.global().asyncAfter(deadline: .now() + seconds) { [weak self] in
-            guard let self else { return }
-            let left = shared.withLock { shared in
-                defer { publish(0) }
-                return shared.planner.removeAll()
-            }
-            counter.add(left.count)
-            for job in left { job.fail(.draining, at: .now) }
+        DispatchQueue.global().asyncAfter(deadline: .now() + seconds) { self.cutOff(number) }
+    }
+
+    /// The end of a drain's grace.
+    private func cutOff(_ number: Int) {
+        let (completion, left, running) = shared.withLock { shared in
+            defer { publish(0) }
+            let running = pulse.withLock { $0.running }
+            return (shared.drains.removeValue(forKey: number), shared.planner.removeAll(), running)
         }
+        for job in left { job.fail(.draining, at: .now) }
+        completion?(left.count + running)
     }
 
     private func enter(_ state: State, _ shared: inout Shared) {
@@ -163,15 +170,6 @@ public final class Engine: Sendable {
     }
 }
 
-/// A sum over several threads.
-private final class Counter: Sendable {
-    private let sum = Atomic<Int>(0)
-
-    var value: Int { sum.load(ordering: .acquiring) }
-
-    func add(_ count: Int) { sum.wrappingAdd(count, ordering: .acquiringAndReleasing) }
-}
-
 // MARK: - On the engine's thread
 
 extension Engine {
@@ -185,22 +183,28 @@ extension Engine {
             }
             settle(.ready, models: loaded.map { Model(id: $0.id, contract: $0.tokenizer.contract) })
         } catch {
-            return settle(.failed("\(error)"), models: [])
+            settle(.failed("\(error)"), models: [])
+            return endDrains()
         }
         while let batch = nextBatch() {
-            for job in batch {
-                beat(running: 1)
+            for (index, job) in batch.enumerated() {
+                beat(running: batch.count - index)
                 run(job, on: tokenizers[job.model])
             }
             beat(running: 0)
         }
         tokenizers = [:]
-        let bodies = shared.withLock { shared in
-            enter(.stopped, &shared)
-            defer { shared.whenStopped = [] }
-            return shared.whenStopped
+        endDrains()
+    }
+
+    /// The thread ends here; where models couldn't be loaded and no drain has begun, that state stands.
+    private func endDrains() {
+        let completions = shared.withLock { shared in
+            if shared.state == .draining { enter(.stopped, &shared) }
+            defer { shared.drains = [:] }
+            return shared.drains.values
         }
-        for body in bodies { body() }
+        for completion in completions { completion(0) }
     }
 
     /// One image through the encoder. Decoding isn't tried: its first request is slower by its memory's first touch,
@@ -223,7 +227,7 @@ extension Engine {
     }
 
     private func run(_ job: Job, on tokenizer: (any Tokenizer)?) {
-        if let deadline = job.deadline, deadline <= .now { return job.fail(.expired, at: .now) }
+        if job.isExpired(at: .now) { return job.fail(.expired, at: .now) }
         guard let tokenizer else { return job.fail(.unknownModel(job.model), at: .now) }
         guard job.ticket.begin() else { return job.fail(.departed, at: .now) }
         job.run(on: tokenizer)

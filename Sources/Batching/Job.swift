@@ -36,6 +36,13 @@ public struct Job: Sendable, PlannerEntry {
     let completion: @Sendable (Outcome) -> Void
 
     public var isDeparted: Bool { ticket.isGone }
+    public var isUnderWay: Bool { ticket.hasBegun }
+
+    /// Whether its deadline has passed before any job of its request was begun.
+    func isExpired(at now: ContinuousClock.Instant) -> Bool {
+        guard let deadline else { return false }
+        return deadline <= now && !isUnderWay
+    }
 
     public init(
         model: String, work: Work, arrival: ContinuousClock.Instant = .now,
@@ -91,7 +98,7 @@ public enum EngineFailure: Error, Sendable, Equatable {
     /// The engine finishes what it has and takes nothing new, or has ended.
     case draining
     case unknownModel(String)
-    /// The deadline passed before it ran.
+    /// The deadline passed before any job of its request ran.
     case expired
     /// Nobody waits for it.
     case departed

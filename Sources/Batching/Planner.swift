@@ -5,6 +5,8 @@ public protocol PlannerEntry {
     var arrival: ContinuousClock.Instant { get }
     /// Afterwards it isn't begun any more; `nil`: never.
     var deadline: ContinuousClock.Instant? { get }
+    /// Whether others of its request have been begun: then its deadline doesn't matter.
+    var isUnderWay: Bool { get }
     /// Whether nobody waits for it any more.
     var isDeparted: Bool { get }
 }
@@ -62,7 +64,7 @@ public struct Planner<Entry: PlannerEntry> {
         for entry in queue {
             if entry.isDeparted {
                 departed.append(entry)
-            } else if let deadline = entry.deadline, deadline <= now {
+            } else if let deadline = entry.deadline, deadline <= now, !entry.isUnderWay {
                 expired.append(entry)
             } else {
                 kept.append(entry)
@@ -89,7 +91,8 @@ public struct Planner<Entry: PlannerEntry> {
             wakeAt = min(wakeAt ?? due, due)
         }
         for entry in queue {
-            if let deadline = entry.deadline, let wake = wakeAt { wakeAt = min(wake, deadline) }
+            guard let deadline = entry.deadline, let wake = wakeAt, !entry.isUnderWay else { continue }
+            wakeAt = min(wake, deadline)
         }
         return wakeAt.map { .wait(until: $0) } ?? .idle
     }

@@ -14,6 +14,10 @@ public final class Ticket: Sendable {
     /// Nobody waits any more: the client went away, or was answered.
     public var isGone: Bool { state.withLock { $0.isGone } }
 
+    /// Whether one of its jobs has been run, or runs. From then on its deadline doesn't matter: what is half done is
+    /// finished.
+    public var hasBegun: Bool { state.withLock { $0.hasBegun } }
+
     /// The client went away. What has not been begun is dropped.
     public func leave() {
         state.withLock { $0.isGone = true }

@@ -7,6 +7,6 @@
 
 #define say(report, ...) ((void)snprintf((report)->message, sizeof(report)->message, __VA_ARGS__))
 
-static inline int past(int64_t deadline) { return cc_now() >= deadline; }
+static inline int past(int64_t deadline) { return cc_thread_time() >= deadline; }
 
 #endif

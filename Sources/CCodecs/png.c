@@ -8,6 +8,9 @@
 #include <png.h>
 #include <zlib.h>
 
+// Between looks at the clock, which is a system call: a picture may have millions of short rows.
+#define PIXELS_PER_LOOK 4096
+
 typedef struct {
     const uint8_t *data;
     size_t left;
@@ -17,6 +20,7 @@ typedef struct {
     uint8_t *work; // rows that aren't RGB yet: one, or all of them if interlaced
 
     int64_t width;
+    int64_t unlooked;   // pixels since the last look at the clock
     int alpha;
     int kind;           // colour type of the rows as libpng hands them over
     int wide;           // two bytes per sample (grey only)
@@ -155,6 +159,9 @@ static int begin(png_structp png, png_infop info, decoder *d, int64_t width, int
 }
 
 static void check(png_structp png, decoder *d) {
+    d->unlooked += d->width;
+    if (d->unlooked < PIXELS_PER_LOOK) return;
+    d->unlooked = 0;
     if (!past(d->limits->deadline)) return;
     d->status = CC_DEADLINE;
     png_longjmp(png, 1);
@@ -189,6 +196,7 @@ int cc_png_decode(
     d.limits = limits;
     d.report = report;
     d.alpha = alpha;
+    d.unlooked = PIXELS_PER_LOOK;
     png_structp png = png_create_read_struct(PNG_LIBPNG_VER_STRING, &d, on_error, on_warning);
     png_infop info = png ? png_create_info_struct(png) : NULL;
     if (!info) {

@@ -46,13 +46,13 @@ public func decode(
     try withBytes(bytes) { (raw) throws(ImageError) in try decode(raw, options: options, limits: limits) }
 }
 
-/// A moment of the monotonic clock, in nanoseconds.
+/// A moment of the calling thread's processor time, in nanoseconds: only for that thread.
 private struct Deadline {
     let nanoseconds: Int64
 
     init(seconds: Double) {
         // A century stands for "never", so that no sum overflows.
-        nanoseconds = cc_now() + Int64(min(max(seconds, 0), 3e9) * 1e9)
+        nanoseconds = cc_thread_time() + Int64(min(max(seconds, 0), 3e9) * 1e9)
     }
 }
 

@@ -10,7 +10,7 @@ public enum ImageError: Error, Sendable, Equatable, CustomStringConvertible {
     case scans(found: Int, width: Int, height: Int, limits: ImageLimits)
     /// A header or pixel data that can't be decoded; `reason` holds the decoder's own words.
     case undecodable(format: SourceInfo.Format, reason: String)
-    /// Decoding took longer than `ImageLimits.seconds`.
+    /// Decoding took more processor time than `ImageLimits.seconds`.
     case deadline(seconds: Double)
     /// The system had no memory left for the picture.
     case memory(width: Int, height: Int)
@@ -29,7 +29,7 @@ public enum ImageError: Error, Sendable, Equatable, CustomStringConvertible {
         case .undecodable(let format, let reason):
             return "the \(format.rawValue) picture can't be decoded: \(reason)"
         case .deadline(let seconds):
-            return "the picture was not decoded within \(seconds) s"
+            return "the picture was not decoded within \(seconds) s of processor time"
         case .memory(let width, let height):
             return "out of memory for a picture of \(width)x\(height) pixels"
         }

@@ -8,7 +8,7 @@ public struct ImageLimits: Sendable, Hashable {
     public var scans: Int
     /// Scans times pixels; each scan of a progressive JPEG passes over the whole picture.
     public var scanPixels: Int
-    /// Time to decode, checked between rows.
+    /// Processor time that the decoding thread may take, checked between rows. Other work on the machine doesn't count.
     public var seconds: Double
 
     public init(

@@ -17,7 +17,7 @@ public struct EncodedImage: Sendable {
 /// The bodies of answers from their values. The command line prints the same bytes.
 public enum Answers {
     /// `{"object":"list","model":…,"data":[…],"contract":…,"usage":{…}}`; an item that failed has `error` in place of
-    /// `tokens`.
+    /// `tokens`, which names the item where there are several.
     public static func tokens(
         _ items: [Result<EncodedImage, ServiceError>], model: String, contract: TokenContract, idSpace: IDSpace
     ) -> [UInt8] {
@@ -29,7 +29,7 @@ public enum Answers {
             case .success(let image):
                 images += 1
                 fill(&object, with: image, contract: contract, idSpace: idSpace)
-            case .failure(let error): object["error"] = value(of: error)
+            case .failure(let error): object["error"] = value(of: placed(error, "input", index, of: items.count))
             }
             data.append(.object(object))
         }
@@ -80,12 +80,14 @@ public enum Answers {
             values: tokenOctets(images, contract: contract, idSpace: idSpace))
     }
 
-    /// `{"data":[{"index":0,"b64_json":…}]}` of PNG files; an item that failed has `error` in place of `b64_json`.
+    /// `{"data":[{"index":0,"b64_json":…}]}` of PNG files; an item that failed has `error` in place of
+    /// `b64_json`, which names the item where there are several.
     public static func pictures(_ files: [Result<[UInt8], ServiceError>]) -> [UInt8] {
         let data = files.enumerated().map { index, file -> JSONValue in
             switch file {
             case .success(let bytes): ["index": JSONValue(index), "b64_json": .string(Base64.encode(bytes))]
-            case .failure(let error): ["index": JSONValue(index), "error": value(of: error)]
+            case .failure(let error):
+                ["index": JSONValue(index), "error": value(of: placed(error, "tokens", index, of: files.count))]
             }
         }
         let answer: JSONValue = ["data": .array(data)]
@@ -101,12 +103,7 @@ public enum Answers {
 
     /// An .npy file of float32.
     public static func codebook(_ table: CodebookTable) -> [UInt8] {
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(table.values.count * 4)
-        for value in table.values {
-            withUnsafeBytes(of: value.bitPattern.littleEndian) { bytes.append(contentsOf: $0) }
-        }
-        return Npy.file(type: "<f4", shape: table.shape, values: bytes)
+        Npy.file(shape: table.shape, values: table.values)
     }
 
     /// `{"object":"list","data":[…]}` of what is loaded.
@@ -154,6 +151,11 @@ public enum Answers {
         object["request_id"] = .string(requestID)
         let answer: JSONValue = ["error": .object(object)]
         return answer.write()
+    }
+
+    /// Of a single item there is nothing to tell apart.
+    private static func placed(_ error: ServiceError, _ name: String, _ index: Int, of count: Int) -> ServiceError {
+        count > 1 ? error.placed(name, index) : error
     }
 
     private static func value(of error: ServiceError) -> JSONValue {

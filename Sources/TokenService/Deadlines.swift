@@ -17,6 +17,12 @@ final class Deadlines: Sendable {
 
     private let state = Mutex(State())
     private let queue = DispatchQueue(label: "tessera.deadlines")
+    private let whenExpired: @Sendable () -> Void
+
+    /// - Parameter whenExpired: after requests have been answered so, once for all that expired together.
+    init(whenExpired: @escaping @Sendable () -> Void) {
+        self.whenExpired = whenExpired
+    }
 
     /// Until `forget`.
     func watch(_ context: RequestContext) {
@@ -52,7 +58,10 @@ final class Deadlines: Sendable {
             state.alarm = state.entries.values.map(\.deadline).filter { $0 > now }.min()
             return (contexts, state.alarm)
         }
-        for context in contexts where context.deadline <= now && context.ticket.expire() { context.fail(.expired) }
+        let expired = contexts.filter { $0.deadline <= now && $0.ticket.expire() }
+        for context in expired { context.fail(.expired) }
+        // Only now: a dropped job would answer its request itself.
+        if !expired.isEmpty { whenExpired() }
         if let next { set(next) }
     }
 }

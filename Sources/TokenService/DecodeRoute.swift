@@ -134,10 +134,7 @@ enum DecodeRoute {
                     let images = try allValues(of: results, in: "tokens").map(\.image)
                     return Answers.pictureArray(images, contract: model.contract)
                 default:
-                    let placed = results.enumerated().map { index, result in
-                        result.map(\.file).mapError { $0.placed("tokens", index) }
-                    }
-                    return Answers.pictures(placed)
+                    return Answers.pictures(results.map { $0.map(\.file) })
                 }
             }
             context.send(Responses.ok(output, answer))
@@ -146,7 +143,8 @@ enum DecodeRoute {
 }
 
 extension DecodeParameters {
-    private static let seeds: ClosedRange<Int64> = 0...Int64.max
+    /// The seeds that are taken: what JSON's integers hold without loss here.
+    public static let seeds: ClosedRange<Int64> = 0...Int64.max
 
     /// `contract`, `id_space`, `seed`, `steps`, `temperature`.
     init(reading options: inout OptionReader) throws(ServiceError) {

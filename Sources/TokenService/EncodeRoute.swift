@@ -99,10 +99,7 @@ enum EncodeRoute {
                     return Answers.tokenOctets(
                         try allValues(of: results, in: "input"), contract: model.contract, idSpace: space)
                 default:
-                    let items = results.enumerated().map { index, item in
-                        item.mapError { $0.placed("input", index) }
-                    }
-                    return Answers.tokens(items, model: model.id, contract: model.contract, idSpace: space)
+                    return Answers.tokens(results, model: model.id, contract: model.contract, idSpace: space)
                 }
             }
             context.send(Responses.ok(output, answer))

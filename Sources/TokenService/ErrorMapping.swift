@@ -61,6 +61,10 @@ extension ServiceError {
     static let draining = ServiceError(503, "draining", "the service is stopping", retryAfter: 1)
     static let expired = ServiceError(504, "deadline_exceeded", "the request's deadline passed before it ran")
 
+    static let codebookBusy = ServiceError(
+        429, "codebook_busy", "a codebook is being made for another request; they are made one at a time", retryAfter: 1
+    )
+
     static func queueFull(_ capacity: Int) -> ServiceError {
         ServiceError(
             429, "queue_full", "the queue of \(capacity) images has no room for this request", retryAfter: 1)

@@ -11,7 +11,9 @@ enum ModelsRoute {
             .immediate { (service, _, id) throws(ServiceError) in try one(service, id) }),
         Route(
             "GET", "/v1/models/{id}/codebook", needs: .models,
-            .work(BodyRule(inputs: [], outputs: [MediaType.npy])) { service, context, _ in codebook(service, context) }),
+            .work(BodyRule(inputs: [], outputs: [MediaType.npy])) { service, context, _ in
+                context.attempt { () throws(ServiceError) in try codebook(service, context) }
+            }),
     ]
 
     private static func list(_ service: TokenService) -> HTTPResponse {
@@ -26,21 +28,29 @@ enum ModelsRoute {
             [("X-Tessera-Contract", model.contract.fingerprint)])
     }
 
-    private static func codebook(_ service: TokenService, _ context: RequestContext) {
-        context.attempt { () throws(ServiceError) in
-            let segments = context.head.path.split(separator: "/")
-            let model = try service.model(segments.count == 4 ? String(segments[2]) : nil)
-            context.use(model.contract)
-            service.run(.codebook, on: model, for: context) { outcome in
-                service.workers.run(urgent: true) {
-                    context.attempt { () throws(ServiceError) in
-                        guard case .codebook(let table) = try outcome.get() else { throw .mixedUp }
-                        let body = try context.timed(\.postprocess) { Answers.codebook(table) }
-                        context.send(Responses.ok(MediaType.npy, body))
-                    }
+    /// HEAD too makes the table: its length is not known before.
+    private static func codebook(_ service: TokenService, _ context: RequestContext) throws(ServiceError) {
+        let segments = context.head.path.split(separator: "/")
+        let model = try service.model(segments.count == 4 ? String(segments[2]) : nil)
+        context.use(model.contract)
+        guard let place = service.codebooks.reserve(1) else { throw .codebookBusy }
+        service.run(.codebook, on: model, for: context) { outcome in
+            service.workers.run(urgent: true) {
+                context.attempt { () throws(ServiceError) in
+                    // Given back first: whoever has the answer finds it free.
+                    let body = try file(outcome, context, place)
+                    context.send(Responses.ok(MediaType.npy, body))
                 }
             }
         }
+    }
+
+    private static func file(
+        _ outcome: Result<Job.Output, ServiceError>, _ context: RequestContext, _ place: Reservation
+    ) throws(ServiceError) -> [UInt8] {
+        defer { place.release() }
+        guard case .codebook(let table) = try outcome.get() else { throw .mixedUp }
+        return try context.timed(\.postprocess) { Answers.codebook(table) }
     }
 }
 

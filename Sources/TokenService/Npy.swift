@@ -4,6 +4,30 @@ enum Npy {
     ///
     /// - Parameter type: NumPy's name: "<u2", "<u4", "|u1", "<f4".
     static func file(type: String, shape: [Int], values: [UInt8]) -> [UInt8] {
+        let start = head(type: type, shape: shape)
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(start.count + values.count)
+        bytes += start
+        bytes += values
+        return bytes
+    }
+
+    /// The file of float32 values, made in one piece: a codebook may have gigabytes.
+    static func file(shape: [Int], values: [Float]) -> [UInt8] {
+        let start = head(type: "<f4", shape: shape)
+        return values.withUnsafeBytes { values in
+            [UInt8](unsafeUninitializedCapacity: start.count + values.count) { buffer, count in
+                let out = UnsafeMutableRawBufferPointer(buffer)
+                out.copyBytes(from: start)
+                // As they lie in memory: the processors that this runs on are little-endian.
+                UnsafeMutableRawBufferPointer(rebasing: out[start.count...]).copyMemory(from: values)
+                count = start.count + values.count
+            }
+        }
+    }
+
+    /// What a file begins with, before the values.
+    private static func head(type: String, shape: [Int]) -> [UInt8] {
         let sizes = shape.map(String.init).joined(separator: ", ") + (shape.count == 1 ? "," : "")
         var header = "{'descr': '\(type)', 'fortran_order': False, 'shape': (\(sizes)), }"
         // The data begins at a multiple of 64.
@@ -11,10 +35,7 @@ enum Npy {
         header += String(repeating: " ", count: (64 - used % 64) % 64) + "\n"
         var bytes: [UInt8] = [0x93] + Array("NUMPY".utf8) + [1, 0]
         bytes += [UInt8(header.utf8.count & 255), UInt8(header.utf8.count >> 8 & 255)]
-        bytes.reserveCapacity(bytes.count + header.utf8.count + values.count)
-        bytes += header.utf8
-        bytes += values
-        return bytes
+        return bytes + header.utf8
     }
 
     /// An array of integers, row-major.
@@ -25,8 +46,12 @@ enum Npy {
 
     /// Reads integers of any size, signed or not, in either byte order.
     ///
-    /// - Parameter limit: of values.
-    static func integers(_ bytes: [UInt8], limit: Int) throws(ServiceError) -> Integers {
+    /// - Parameters:
+    ///   - limit: of values.
+    ///   - check: looks at the shape before any value is read.
+    static func integers(
+        _ bytes: [UInt8], limit: Int, check: ([Int]) throws(ServiceError) -> Void = { _ in }
+    ) throws(ServiceError) -> Integers {
         let (header, dataStart) = try header(bytes)
         let type = try elementType(header)
         guard let order = member("fortran_order", of: header), order.hasPrefix("False") || order.hasPrefix("True")
@@ -36,6 +61,7 @@ enum Npy {
         guard order.hasPrefix("False") || shape.count < 2 || shape[0] <= 1 else {
             throw bad("fortran_order is True, expected False")
         }
+        try check(shape)
         var count = 1
         for size in shape {
             let (product, overflow) = count.multipliedReportingOverflow(by: size)

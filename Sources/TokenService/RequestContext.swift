@@ -56,10 +56,10 @@ final class RequestContext: Sendable {
 
     deinit { deadlines.forget(self) }
 
-    /// - Throws: where nobody waits for the work any more, or its time is over.
+    /// - Throws: where nobody waits for the work any more, or its time was over before any of it had begun to run.
     func checkAlive() throws(ServiceError) {
         if ticket.isGone { throw ServiceError(EngineFailure.departed) }
-        if deadline <= .now { throw .expired }
+        if deadline <= .now, !ticket.hasBegun { throw .expired }
     }
 
     /// Takes places for all of its images.

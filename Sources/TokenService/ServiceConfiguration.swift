@@ -25,9 +25,10 @@ public struct ServiceConfiguration: Sendable {
     public var maxBatch = 8
     /// How long the oldest image waits for company.
     public var maxDelay: Duration = .zero
-    /// From a request's arrival to the begin of its run. `X-Request-Timeout-Ms` may only shorten it.
+    /// From a request's arrival to the begin of its first image's run. `X-Request-Timeout-Ms` may only shorten it.
     public var requestTimeout: Duration = .seconds(60)
-    /// Threads that decode and encode pictures.
+    /// Threads that decode and encode pictures. The default is the machine's processors; the executable sets it from the
+    /// processor budget that it runs under.
     public var preprocessingWidth = max(1, ProcessInfo.processInfo.activeProcessorCount)
     /// The engine's silence with work at hand after which the service is no longer ready.
     public var readySilence: Duration = .seconds(30)

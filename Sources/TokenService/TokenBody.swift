@@ -56,17 +56,19 @@ public struct TokenBody: Sendable {
 
     /// An .npy file of integers, shape (T) or (N, T).
     public func array(_ bytes: [UInt8]) throws(ServiceError) -> [[Int64]] {
-        let array = try Npy.integers(bytes, limit: limits.bodyBytes)
         let tokens = contract.tokensPerImage
-        guard array.shape.count == 1 || array.shape.count == 2 else {
-            throw Npy.bad("shape \(array.shape), expected (\(tokens)) or (N, \(tokens))")
+        let array = try Npy.integers(bytes, limit: limits.bodyBytes) { shape throws(ServiceError) in
+            guard shape.count == 1 || shape.count == 2 else {
+                throw Npy.bad("shape \(shape), expected (\(tokens)) or (N, \(tokens))")
+            }
+            guard shape.last == tokens else {
+                throw ServiceError(
+                    422, "token_count", "found an array of shape \(shape), expected (\(tokens)) or (N, \(tokens))",
+                    param: "tokens")
+            }
+            try checkImageCount(shape.count == 1 ? 1 : shape[0], name: "tokens", limits)
         }
-        guard array.shape.last == tokens else {
-            throw ServiceError(
-                422, "token_count", "found an array of shape \(array.shape), expected (\(tokens)) or (N, \(tokens))",
-                param: "tokens")
-        }
-        return try split(array.values)
+        return stride(from: 0, to: array.values.count, by: tokens).map { Array(array.values[$0..<($0 + tokens)]) }
     }
 
     /// Little-endian ids, as many bytes each as an answer of octets has.
@@ -79,16 +81,19 @@ public struct TokenBody: Sendable {
                 "found \(bytes.count) bytes, expected a multiple of \(perImage): "
                     + "\(contract.tokensPerImage) ids of \(size) bytes per image", param: "tokens")
         }
-        return try split(
-            stride(from: 0, to: bytes.count, by: size).map { start in
-                (0..<size).reduce(0) { $0 | Int64(bytes[start + $1]) << Int64(8 * $1) }
-            })
-    }
-
-    /// - Parameter ids: a multiple of the tokens per image.
-    private func split(_ ids: [Int64]) throws(ServiceError) -> [[Int64]] {
-        let tokens = contract.tokensPerImage
-        try checkImageCount(ids.count / tokens, name: "tokens", limits)
-        return stride(from: 0, to: ids.count, by: tokens).map { Array(ids[$0..<($0 + tokens)]) }
+        let images = bytes.count / perImage
+        try checkImageCount(images, name: "tokens", limits)
+        var lists: [[Int64]] = []
+        for image in 0..<images {
+            var ids: [Int64] = []
+            ids.reserveCapacity(contract.tokensPerImage)
+            for start in stride(from: image * perImage, to: (image + 1) * perImage, by: size) {
+                var id: Int64 = 0
+                for byte in 0..<size { id |= Int64(bytes[start + byte]) << Int64(8 * byte) }
+                ids.append(id)
+            }
+            lists.append(ids)
+        }
+        return lists
     }
 }

@@ -14,13 +14,17 @@ public final class TokenService: HTTPHandler {
     public let admission: Admission
     let workers: WorkQueue
     let budget: ByteBudget
-    private let deadlines = Deadlines()
+    /// Codebooks in the making: one, for each may take gigabytes.
+    let codebooks = Admission(capacity: 1)
+    private let deadlines: Deadlines
     private let lifecycle = Lifecycle()
     private let routes: RouteTable
 
     public init(configuration: ServiceConfiguration = ServiceConfiguration()) {
         self.configuration = configuration
-        engine = Engine(maxBatch: configuration.maxBatch, maxDelay: configuration.maxDelay)
+        let engine = Engine(maxBatch: configuration.maxBatch, maxDelay: configuration.maxDelay)
+        self.engine = engine
+        deadlines = Deadlines { engine.sweep() }
         admission = Admission(capacity: configuration.limits.queuedImages)
         workers = WorkQueue(width: configuration.preprocessingWidth)
         budget = ByteBudget(bytes: configuration.limits.decodingBytes)
@@ -42,7 +46,7 @@ public final class TokenService: HTTPHandler {
 
     /// Last step: the engine finishes what it has.
     ///
-    /// - Parameter completion: with the number of images that were still queued after `grace`.
+    /// - Parameter completion: once, after `grace` at the latest, with the number of images that weren't finished.
     public func finish(grace: Duration, completion: @escaping @Sendable (_ lost: Int) -> Void) {
         refuseRequests()
         engine.drain(grace: grace, completion: completion)

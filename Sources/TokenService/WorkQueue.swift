@@ -5,17 +5,27 @@ import Synchronization
 ///
 /// It has no bound of its own: whoever puts work here holds places of `Admission`.
 final class WorkQueue: Sendable {
-    private struct Waiting {
-        var bodies: [@Sendable () -> Void] = []
-        var first = 0
+    /// First in, first out. It keeps nothing of what has been taken out.
+    struct Waiting {
+        private var bodies: [(@Sendable () -> Void)?] = []
+        private var first = 0
+
+        /// Elements that it takes memory for; at most twice of what waits.
+        var room: Int { bodies.count }
+
+        mutating func push(_ body: @escaping @Sendable () -> Void) { bodies.append(body) }
 
         mutating func pop() -> (@Sendable () -> Void)? {
             guard first < bodies.count else { return nil }
-            defer {
-                first += 1
-                if first == bodies.count { (bodies, first) = ([], 0) }
+            let body = bodies[first]
+            bodies[first] = nil
+            first += 1
+            // Moves at most as many as were taken since the last time.
+            if first * 2 >= bodies.count {
+                bodies.removeFirst(first)
+                first = 0
             }
-            return bodies[first]
+            return body
         }
     }
 
@@ -36,7 +46,7 @@ final class WorkQueue: Sendable {
     /// - Parameter urgent: for what ends a request: it gives memory and places back.
     func run(urgent: Bool = false, _ body: @escaping @Sendable () -> Void) {
         let starts = state.withLock { state in
-            if urgent { state.urgent.bodies.append(body) } else { state.others.bodies.append(body) }
+            if urgent { state.urgent.push(body) } else { state.others.push(body) }
             guard state.active < width else { return false }
             state.active += 1
             return true

@@ -35,6 +35,7 @@ struct Decode: ParsableCommand {
     var files: [String]
 
     func run() throws {
+        if out != nil, !npy { try Files.checkNames(files) }
         let loaded = try model.load()
         let contract = loaded.description.contract
         var parameters = sampling.parameters
@@ -42,7 +43,9 @@ struct Decode: ParsableCommand {
         parameters.contract = self.contract
         var images: [(name: String, image: RGBImage)] = []
         var limits = ServiceLimits()
+        // Limits of a server's requests, not of files.
         limits.imagesPerRequest = .max
+        limits.queuedImages = .max
         for file in files {
             do {
                 let lists = try TokenFile.read(

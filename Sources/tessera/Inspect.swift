@@ -16,9 +16,11 @@ struct Inspect: ParsableCommand {
     @Argument(help: "A model: FOLDER or ID=FOLDER[,vae=FOLDER][,preprocessor=FILE].")
     var model: String
 
+    @OptionGroup var locations: ModelLocations
+
     func run() throws {
         do {
-            let description = try ModelLoader.load(ModelSource(parsing: model)).description
+            let description = try ModelLoader.load(locations.source(model), threads: locations.threads).description
             for (name, value) in Self.lines(description) { print(Self.padded(name) + value) }
             for warning in description.warnings { print(Self.padded("warning") + warning) }
         } catch CheckpointError.several(let defects) {

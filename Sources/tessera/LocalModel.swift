@@ -68,7 +68,7 @@ struct PictureArguments: ParsableArguments {
 /// How tokens are decoded.
 struct SamplingArguments: ParsableArguments {
     @Option(help: "SFTok: seed of the noise.")
-    var seed: UInt64 = 0
+    var seed: Int64 = 0
 
     @Option(help: "SFTok: decoder steps, 1 to 64 (default: the model's).")
     var steps: Int?
@@ -76,9 +76,13 @@ struct SamplingArguments: ParsableArguments {
     @Option(help: "SFTok: scale of the noise, 0 to 100 (default: the model's).")
     var temperature: Float?
 
+    func validate() throws {
+        if seed < 0 { throw ValidationError("--seed is \(seed), expected 0 to \(Int64.max)") }
+    }
+
     var parameters: DecodeParameters {
         var parameters = DecodeParameters()
-        parameters.decode = DecodeOptions(seed: seed, steps: steps, temperature: temperature)
+        parameters.decode = DecodeOptions(seed: UInt64(seed), steps: steps, temperature: temperature)
         return parameters
     }
 }
@@ -92,8 +96,8 @@ extension PictureOptions.Alpha: ExpressibleByArgument {}
 enum Files {
     /// The whole of a file; `-` is standard input.
     static func read(_ path: String) throws -> [UInt8] {
-        if path == "-" { return Array(FileHandle.standardInput.readDataToEndOfFile()) }
         do {
+            if path == "-" { return Array(try FileHandle.standardInput.readToEnd() ?? Data()) }
             return Array(try Data(contentsOf: URL(fileURLWithPath: path)))
         } catch {
             throw CommandFailure("\(path): cannot be read: \(error.localizedDescription)")
@@ -102,11 +106,14 @@ enum Files {
 
     /// To `path`, or to standard output where it is `nil`.
     static func write(_ bytes: [UInt8], to path: String?) throws {
-        guard let path else { return FileHandle.standardOutput.write(Data(bytes)) }
         do {
-            try Data(bytes).write(to: URL(fileURLWithPath: path))
+            if let path {
+                try Data(bytes).write(to: URL(fileURLWithPath: path))
+            } else {
+                try FileHandle.standardOutput.write(contentsOf: Data(bytes))
+            }
         } catch {
-            throw CommandFailure("\(path): cannot be written: \(error.localizedDescription)")
+            throw CommandFailure("\(path ?? "standard output"): cannot be written: \(error.localizedDescription)")
         }
     }
 
@@ -121,6 +128,13 @@ enum Files {
             throw CommandFailure("\(out): cannot be made: \(error.localizedDescription)")
         }
         for file in files { try write(file.bytes, to: "\(out)/\(file.name)") }
+    }
+
+    /// Refuses inputs whose outputs would have the same name, before anything is computed.
+    static func checkNames(_ paths: [String]) throws {
+        let names = Dictionary(grouping: paths, by: stem)
+        guard let (name, twins) = names.first(where: { $0.value.count > 1 }) else { return }
+        throw CommandFailure("--out: \(twins.joined(separator: " and ")) would both be written as \(name).png")
     }
 
     /// "a/b.jpg" -> "b".

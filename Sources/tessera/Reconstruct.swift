@@ -28,7 +28,12 @@ struct Reconstruct: ParsableCommand {
     @Argument(help: "PNG or JPEG files; - is standard input.")
     var files: [String]
 
+    func validate() throws {
+        if npy, out == nil { throw ValidationError("--npy needs --out: what is printed is a line a picture") }
+    }
+
     func run() throws {
+        if out != nil, !npy { try Files.checkNames(files) }
         let loaded = try model.load()
         let contract = loaded.description.contract
         let parameters = try picture.parameters(for: contract)

@@ -66,6 +66,9 @@ struct Serve: ParsableCommand {
     }
 
     func run() throws {
+        // A log's reader that goes away must not take the service along.
+        signal(SIGPIPE, SIG_IGN)
+        Self.raiseDescriptorLimit()
         LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
         let logger = Logger(label: "tessera")
         let sources = try model.map(locations.source)
@@ -90,10 +93,19 @@ struct Serve: ParsableCommand {
         withExtendedLifetime(stop.watchSignals()) { dispatchMain() }
     }
 
+    /// Every connection takes a descriptor; the soft limit is often 1,024.
+    private static func raiseDescriptorLimit() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+    }
+
     private var serviceConfiguration: ServiceConfiguration {
         var configuration = ServiceConfiguration()
         configuration.limits.queuedImages = queuedImages
         configuration.limits.imagesPerRequest = imagesPerRequest
+        configuration.preprocessingWidth = locations.threads ?? ModelLoader.availableProcessors
         configuration.maxBatch = maxBatch
         configuration.maxDelay = .milliseconds(maxDelay)
         configuration.requestTimeout = .seconds(requestTimeout)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 
 @main
 struct Tessera: ParsableCommand {
@@ -7,4 +8,17 @@ struct Tessera: ParsableCommand {
         abstract: "Turns images into discrete tokens and tokens into images, with SFTok and ReVQ.",
         version: "0.1.0",
         subcommands: [Serve.self, Encode.self, Decode.self, Reconstruct.self, Inspect.self])
+
+    /// Exit 0: done; 1: failed; 2: wrong usage.
+    static func main() {
+        do {
+            var command = try parseAsRoot()
+            try command.run()
+        } catch {
+            let code = exitCode(for: error)
+            guard code == .validationFailure else { exit(withError: error) }
+            standardError(fullMessage(for: error))
+            Foundation.exit(2)
+        }
+    }
 }

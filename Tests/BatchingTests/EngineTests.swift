@@ -170,8 +170,49 @@ private func described(_ result: Result<Job.Output, EngineFailure>) -> String {
         let ended = Inbox<Int>()
         rig.engine.drain(grace: .milliseconds(10)) { ended.put($0) }
         #expect(rig.results(1) == ["queued": "draining"])
+        // The thread is still held: one that hangs holds no stop up.
+        #expect(ended.take(1) == [2])
         rig.gate.open()
-        #expect(ended.take(1) == [1])
+        #expect(rig.results(1)["running"] == "tokens [1, 3]")
+        rig.end()
+        #expect(ended.all == [2])
+    }
+
+    @Test func aDrainDuringLoadingEndsThoughLoadingFails() {
+        struct Broken: Error {}
+        let engine = Engine()
+        let gate = Gate()
+        gate.close()
+        engine.start {
+            gate.pass()
+            throw Broken()
+        }
+        #expect(gate.awaitArrival())
+        let ended = Inbox<Int>()
+        engine.drain(grace: .seconds(3600)) { ended.put($0) }
+        gate.open()
+        #expect(ended.take(1) == [0])
+        #expect(engine.state == .stopped)
+    }
+
+    @Test func deadlinesSpareTheRestOfARequestThatHasBegun() throws {
+        let rig = try Rig()
+        let ticket = Ticket()
+        let deadline = ContinuousClock.now + .seconds(1)
+        rig.gate.close()
+        rig.submit("first", .encode(picture(1), EncodeOptions()), deadline: deadline, ticket: ticket)
+        try #require(rig.gate.awaitArrival())
+        rig.submit("second", .encode(picture(2), EncodeOptions()), deadline: deadline, ticket: ticket)
+        rig.submit("other", .encode(picture(3), EncodeOptions()), deadline: deadline)
+        Thread.sleep(until: Date() + max(0, (deadline - .now) / .seconds(1)) + 0.01)
+        #expect(!ticket.expire())
+        rig.engine.sweep()
+        #expect(rig.results(1) == ["other": "expired"])
+        rig.gate.open()
+        let results = rig.results(2)
+        #expect(results["first"] == "tokens [1, 3]")
+        #expect(results["second"] == "tokens [2, 3]")
+        rig.end()
     }
 
     @Test func saysWhyModelsCouldNotBeLoaded() {

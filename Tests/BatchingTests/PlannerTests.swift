@@ -9,16 +9,19 @@ private struct Item: PlannerEntry, Sendable {
     var arrival: ContinuousClock.Instant
     var deadline: ContinuousClock.Instant?
     var isDeparted = false
+    var isUnderWay = false
 }
 
 private let origin = ContinuousClock.now
 
 private func at(_ milliseconds: Int) -> ContinuousClock.Instant { origin.advanced(by: .milliseconds(milliseconds)) }
 
-private func item(_ name: String, _ arrival: Int, deadline: Int? = nil, isDeparted: Bool = false) -> Item {
+private func item(
+    _ name: String, _ arrival: Int, deadline: Int? = nil, isDeparted: Bool = false, isUnderWay: Bool = false
+) -> Item {
     Item(
         name: name, model: String(name.prefix(1)), arrival: at(arrival), deadline: deadline.map(at),
-        isDeparted: isDeparted)
+        isDeparted: isDeparted, isUnderWay: isUnderWay)
 }
 
 /// "run a1 a2", "wait 30" or "idle", then what was dropped.
@@ -74,6 +77,9 @@ private let rows = [
     Row(
         why: "expired at its deadline, not before", items: [item("a1", 0, deadline: 10), item("a2", 0, deadline: 11)],
         decisions: [(10, "run a2 expired a1")]),
+    Row(
+        why: "what is under way doesn't expire, nor wakes for its deadline", delay: 50,
+        items: [item("a1", 0, deadline: 20, isUnderWay: true)], decisions: [(6, "wait 50"), (50, "run a1")]),
     Row(
         why: "departed entries make no room in a batch", maxBatch: 2,
         items: [item("a1", 0, isDeparted: true), item("a2", 1), item("a3", 2)],

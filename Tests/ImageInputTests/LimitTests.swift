@@ -1,3 +1,5 @@
+import CCodecs
+import Foundation
 import ImageInput
 import Recipe
 import Testing
@@ -43,6 +45,17 @@ import TokenizerCore
         #expect(failure(bytes, limits: ImageLimits(seconds: 0)) == .deadline(seconds: 0))
         #expect(failure(bytes, limits: ImageLimits(seconds: -1)) == .deadline(seconds: -1))
         #expect(failure(bytes, limits: ImageLimits(seconds: .infinity)) == nil)
+    }
+
+    /// Others that have the processor take nothing of a picture's time.
+    @Test func timeIsTheThreadsOwn() {
+        let start = cc_thread_time()
+        Thread.sleep(forTimeInterval: 0.2)
+        #expect(cc_thread_time() - start < 100_000_000)
+        var sum = 0.0
+        let begin = ContinuousClock.now
+        while cc_thread_time() - start < 10_000_000, .now - begin < .seconds(10) { sum += 1 }
+        #expect(cc_thread_time() - start >= 10_000_000 && sum > 0)
     }
 
     @Test func decodingBytesCoverTheResult() throws {

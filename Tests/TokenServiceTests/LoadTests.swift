@@ -1,8 +1,11 @@
 import Dispatch
+import HTTPServer
 import HTTPWire
 import JSON
+import Synchronization
 import Testing
 
+@testable import Batching
 @testable import TokenService
 
 @Suite(.timeLimit(.minutes(1))) struct LoadTests {
@@ -79,6 +82,87 @@ import Testing
         #expect(!pending.hasAnswer)
         client.gate.open()
         #expect(try pending.get().status == 200)
+    }
+
+    @Test func deadlinesSpareTheOtherImagesOfWhatIsRunning() throws {
+        let client = try Client { $0.preprocessingWidth = 1 }
+        client.gate.close()
+        let list = "[\"\(base64(png(1)))\",\"\(base64(png(2)))\"]"
+        let headers = [("Content-Type", "application/json"), ("X-Request-Timeout-Ms", "1000")]
+        let start = ContinuousClock.now
+        let pending = client.start("POST", "/v1/encode", headers, Array("{\"input\":\(list)}".utf8))
+        try #require(client.gate.awaitArrival())
+        #expect(eventually { .now - start > .milliseconds(1100) })
+        // Drops nothing of it, whether the second still waits or has been taken together with the first.
+        client.service.engine.sweep()
+        client.gate.open()
+        let response = try pending.get()
+        #expect(response.status == 200)
+        let answer = try JSONValue.parse(response.body)
+        #expect(answer["data"]?[0]?["tokens"] == [1, 1, 1, 1])
+        #expect(answer["data"]?[1]?["tokens"] == [2, 2, 2, 2])
+    }
+
+    @Test func preprocessingGoesOnOnceTheFirstImageHasBegun() throws {
+        let admission = Admission(capacity: 2)
+        let answers = Mutex(0)
+        func context() throws -> RequestContext {
+            RequestContext(
+                head: Client.head("POST", "/v1/encode", []), id: "x", deadline: .now + .seconds(1),
+                reservation: try #require(admission.reserve(1)),
+                answer: HTTPAnswer { _ in answers.withLock { $0 += 1 } }, deadlines: Deadlines {},
+                lifecycle: Lifecycle())
+        }
+        let (begun, other) = (try context(), try context())
+        try #require(begun.ticket.begin())
+        try begun.checkAlive()
+        #expect(eventually { answers.withLock { $0 } == 1 })
+        #expect(begun.deadline < .now)
+        try begun.checkAlive()
+        #expect(throws: ServiceError.self) { try other.checkAlive() }
+    }
+
+    @Test func whatExpiresLeavesTheQueueAtOnce() throws {
+        let client = try Client()
+        let first = try held(client)
+        let late = client.start("POST", "/v1/encode", [("X-Request-Timeout-Ms", "1000")], png(2))
+        #expect(eventually { client.service.engine.waiting == 1 })
+        #expect(try late.get().status == 504)
+        #expect(eventually { client.service.engine.waiting == 0 })
+        #expect(!first.hasAnswer)
+        client.gate.open()
+        #expect(try first.get().status == 200)
+    }
+
+    @Test func codebooksAreMadeOneAtATime() throws {
+        let client = try Client()
+        let first = try held(client)
+        let path = "/v1/models/m/codebook"
+        let made = client.start("GET", path)
+        #expect(eventually { client.service.engine.waiting == 1 })
+        for method in ["GET", "HEAD"] {
+            let refused = try client.send(method, path)
+            #expect(refused.status == 429)
+            #expect(try error(refused, "code") == "codebook_busy")
+            #expect(refused.headers.first("Retry-After") == "1")
+        }
+        // The places of those that were refused are free again.
+        #expect(client.service.admission.images == 2)
+        client.gate.open()
+        #expect(try first.get().status == 200)
+        #expect(try made.get().status == 200)
+        for _ in 0..<5 { #expect(try client.get(path).status == 200) }
+    }
+
+    @Test func aCodebookThatIsNotMadeGivesItsPlaceBack() throws {
+        let client = try Client()
+        let first = try held(client)
+        let late = client.start("GET", "/v1/models/m/codebook", [("X-Request-Timeout-Ms", "100")])
+        #expect(try late.get().status == 504)
+        #expect(eventually { client.service.codebooks.images == 0 })
+        client.gate.open()
+        #expect(try first.get().status == 200)
+        #expect(try client.get("/v1/models/m/codebook").status == 200)
     }
 
     @Test func theWorkOfTheDepartedIsDropped() throws {

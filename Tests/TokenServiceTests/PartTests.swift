@@ -1,6 +1,8 @@
 import Dispatch
 import Foundation
 import HTTPWire
+import ImageInput
+import JSON
 import Synchronization
 import Testing
 import TokenizerCore
@@ -155,6 +157,114 @@ func qualityIsTorchmetrics(
     gate.signal()
     #expect(done.wait(timeout: .now() + 10) == .success)
     #expect(order.withLock { $0 } == [2, 3, 0, 1])
+}
+
+/// Something that a body holds on to.
+private final class Held: Sendable {}
+
+@Test func finishedWorkIsLetGoWhileMoreWaits() {
+    let queue = WorkQueue(width: 1)
+    let (second, done) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+    let reached = DispatchSemaphore(value: 0)
+    weak var held: Held?
+    let gate = DispatchSemaphore(value: 0)
+    do {
+        let object = Held()
+        held = object
+        queue.run { gate.wait() }
+        queue.run { withExtendedLifetime(object) {} }
+    }
+    queue.run {
+        reached.signal()
+        second.wait()
+    }
+    for _ in 0..<4 { queue.run { done.signal() } }
+    #expect(held != nil)
+    gate.signal()
+    #expect(reached.wait(timeout: .now() + 10) == .success)
+    #expect(held == nil)
+    second.signal()
+    for _ in 0..<4 { #expect(done.wait(timeout: .now() + 10) == .success) }
+}
+
+@Test func aQueueThatNeverEmptiesDoesNotGrow() {
+    var waiting = WorkQueue.Waiting()
+    let order = Mutex<[Int]>([])
+    var most = 0
+    for index in 0..<3 { waiting.push { order.withLock { $0.append(index) } } }
+    for index in 3..<1000 {
+        waiting.push { order.withLock { $0.append(index) } }
+        waiting.pop()?()
+        most = max(most, waiting.room)
+    }
+    #expect(most <= 8)
+    while let body = waiting.pop() { body() }
+    #expect(order.withLock { $0 } == Array(0..<1000))
+    #expect(waiting.room == 0)
+}
+
+@Test func codebooksAreFilesOfTheirValues() {
+    let values: [Float] = [0, -0.0, 1.5, .infinity, .leastNonzeroMagnitude, -3]
+    let octets = values.flatMap { value in (0..<4).map { UInt8(truncatingIfNeeded: value.bitPattern >> (8 * $0)) } }
+    for shape in [[6], [2, 3], [1, 2, 3]] {
+        let file = Answers.codebook(CodebookTable(shape: shape, values: values))
+        #expect(file == Npy.file(type: "<f4", shape: shape, values: octets))
+        #expect(file.count == 128 + 24)
+    }
+    // Copied in one piece, not value by value.
+    let large = CodebookTable(shape: [1 << 22, 1], values: [Float](repeating: 1, count: 1 << 22))
+    let start = threadSeconds()
+    #expect(Answers.codebook(large).count == 128 + (4 << 22))
+    #expect(threadSeconds() - start < 0.5)
+}
+
+/// Processor time of the calling thread: a loaded machine doesn't lengthen it.
+private func threadSeconds() -> Double {
+    var now = timespec()
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now)
+    return Double(now.tv_sec) + Double(now.tv_nsec) / 1e9
+}
+
+@Test func failedItemsAreNamedOnlyAmongSeveral() throws {
+    let failure = ServiceError(422, "odd", "it is odd")
+    let source = SourceInfo(width: 1, height: 1, format: .png, decodingBytes: 1)
+    let image = EncodedImage(source: source, tokens: TokenSequence(ids: [1, 2, 3, 4]))
+    func errors(_ answer: [UInt8]) throws -> [JSONValue] {
+        try #require(try JSONValue.parse(answer)["data"]?.arrayValue).compactMap { $0["error"] }
+    }
+    let named = { (name: String) -> JSONValue in
+        [
+            "message": .string(name.isEmpty ? "it is odd" : "\(name): it is odd"), "type": "invalid_request_error",
+            "code": "odd", "param": name.isEmpty ? .null : .string(name),
+        ]
+    }
+    func tokens(_ items: [Result<EncodedImage, ServiceError>]) -> [UInt8] {
+        Answers.tokens(items, model: "m", contract: .steps, idSpace: .local)
+    }
+    #expect(try errors(tokens([.success(image), .failure(failure)])) == [named("input[1]")])
+    #expect(try errors(tokens([.failure(failure)])) == [named("")])
+    #expect(try errors(Answers.pictures([.failure(failure), .success([1])])) == [named("tokens[0]")])
+    #expect(try errors(Answers.pictures([.failure(failure)])) == [named("")])
+}
+
+@Test func imagesAreCountedBeforeIDsAreRead() throws {
+    let body = TokenBody(contract: .steps, idSpace: .local, limits: ServiceLimits())
+    // Before its 200 MB are missed.
+    let array = npy("{'descr': '<u8', 'fortran_order': False, 'shape': (6250000, 4), }", [])
+    let refused = #expect(throws: ServiceError.self) { try body.array(array) }
+    #expect(refused?.code == "too_many_images")
+    let octets = [UInt8](repeating: 0, count: 32 << 20)
+    let start = threadSeconds()
+    let error = #expect(throws: ServiceError.self) { try body.octets(octets) }
+    #expect(error?.code == "too_many_images")
+    #expect(threadSeconds() - start < 0.5)
+    #expect(try body.octets([1, 0, 2, 0, 3, 0, 0, 1, 5, 0, 6, 0, 7, 0, 8, 0]) == [[1, 2, 3, 256], [5, 6, 7, 8]])
+}
+
+@Test func seedsArePublished() throws {
+    #expect(DecodeParameters.seeds == 0...Int64.max)
+    var options = OptionReader(json: JSONObject([("seed", .integer(-1))]))
+    #expect(throws: ServiceError.self) { try DecodeParameters(reading: &options) }
 }
 
 @Test func theByteBudgetIsKept() {

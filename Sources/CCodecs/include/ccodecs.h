@@ -15,7 +15,7 @@ extern "C" {
 enum cc_status {
     CC_OK = 0,
     CC_BROKEN = 1,   // the picture can't be decoded; `message` holds the decoder's words
-    CC_DEADLINE = 2, // the clock passed `deadline`
+    CC_DEADLINE = 2, // the thread's processor time passed `deadline`
     CC_SCANS = 3,    // more scans than `max_scans`, or more scans x pixels than `max_scan_pixels`
     CC_MEMORY = 4    // an allocation failed
 };
@@ -23,7 +23,7 @@ enum cc_status {
 enum cc_alpha { CC_ALPHA_WHITE = 0, CC_ALPHA_BLACK = 1, CC_ALPHA_DROP = 2 };
 
 typedef struct {
-    int64_t deadline; // nanoseconds of CLOCK_MONOTONIC
+    int64_t deadline; // in nanoseconds of `cc_thread_time` on the thread that decodes
     int64_t max_scans;
     int64_t max_scan_pixels;
 } cc_limits;
@@ -33,8 +33,9 @@ typedef struct {
     char message[256];
 } cc_report;
 
-/// Nanoseconds of CLOCK_MONOTONIC.
-int64_t cc_now(void);
+/// Processor time of the calling thread in nanoseconds. Unlike a wall clock it stands while others have the processor,
+/// so that a picture's limit doesn't depend on the machine's load.
+int64_t cc_thread_time(void);
 
 /// Decodes a JPEG of the given size to `height * width * 3` bytes: ISLOW DCT and fancy upsampling, as Pillow.
 /// CMYK and YCCK are taken as Adobe-inverted. Missing or corrupt entropy-coded data is CC_BROKEN.
