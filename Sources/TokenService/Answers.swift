@@ -137,7 +137,7 @@ public enum Answers {
                 "classes": JSONValue(special.classes), "no_class": JSONValue(special.noClass),
             ],
             "limits": [
-                "images_per_request": JSONValue(limits.imagesPerRequest),
+                "images_per_request": JSONValue(limits.mostImages),
                 "image_bytes": JSONValue(limits.image.fileBytes), "image_pixels": JSONValue(limits.image.pixels),
                 "body_bytes": JSONValue(limits.bodyBytes),
             ],

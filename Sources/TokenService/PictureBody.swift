@@ -94,7 +94,7 @@ func jsonObject(_ request: HTTPRequest) throws(ServiceError) -> JSONObject {
 /// - Throws: for none, and for more than are allowed.
 func checkImageCount(_ count: Int, name: String, _ limits: ServiceLimits) throws(ServiceError) {
     guard count > 0 else { throw .badOption(name, "found an empty list, expected at least one image") }
-    let most = min(limits.imagesPerRequest, limits.queuedImages)
+    let most = limits.mostImages
     guard count <= most else {
         throw ServiceError(
             413, "too_many_images", "'\(name)': found \(count) images, at most \(most) are taken at once", param: name)

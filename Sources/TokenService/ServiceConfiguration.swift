@@ -15,6 +15,9 @@ public struct ServiceLimits: Sendable, Equatable {
     /// Of one picture.
     public var image = ImageLimits()
 
+    /// What one request can have: no more than the queue holds.
+    public var mostImages: Int { min(imagesPerRequest, queuedImages) }
+
     public init() {}
 }
 

@@ -61,7 +61,8 @@ struct Decode: ParsableCommand {
         if npy {
             try Files.write(Answers.pictureArray(images.map(\.image), contract: contract), to: out)
         } else if let out {
-            try Files.write(images.map { ($0.name, encodePNG($0.image)) }, to: out)
+            let path = try Files.outputs(out, count: images.count)
+            for (name, image) in images { try Files.write(encodePNG(image), to: path(name)) }
         } else {
             try Files.write(Answers.pictures(images.map { .success(encodePNG($0.image)) }), to: nil)
         }

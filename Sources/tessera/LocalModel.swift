@@ -96,11 +96,12 @@ extension PictureOptions.Alpha: ExpressibleByArgument {}
 enum Files {
     /// The whole of a file; `-` is standard input.
     static func read(_ path: String) throws -> [UInt8] {
+        if isDirectory(path) { throw CommandFailure("\(path): is a folder, expected a file") }
         do {
             if path == "-" { return Array(try FileHandle.standardInput.readToEnd() ?? Data()) }
             return Array(try Data(contentsOf: URL(fileURLWithPath: path)))
         } catch {
-            throw CommandFailure("\(path): cannot be read: \(error.localizedDescription)")
+            throw CommandFailure("\(path): cannot be read: \(reason(error))")
         }
     }
 
@@ -113,21 +114,35 @@ enum Files {
                 try FileHandle.standardOutput.write(contentsOf: Data(bytes))
             }
         } catch {
-            throw CommandFailure("\(path ?? "standard output"): cannot be written: \(error.localizedDescription)")
+            throw CommandFailure("\(path ?? "standard output"): cannot be written: \(reason(error))")
         }
     }
 
-    /// One file to `out`, several into the folder `out`, which is made.
-    static func write(_ files: [(name: String, bytes: [UInt8])], to out: String) throws {
-        var isFolder: ObjCBool = false
-        let exists = FileManager.default.fileExists(atPath: out, isDirectory: &isFolder)
-        if files.count == 1, !(exists && isFolder.boolValue) { return try write(files[0].bytes, to: out) }
+    /// Where outputs go, by name: one to the file `out`; several, or where `out` is a folder or ends in a slash, into
+    /// the folder `out`, which is made.
+    static func outputs(_ out: String, count: Int) throws -> (_ name: String) -> String {
+        let isFolder = out.hasSuffix("/") || isDirectory(out)
+        if count == 1, !isFolder { return { _ in out } }
         do {
             try FileManager.default.createDirectory(atPath: out, withIntermediateDirectories: true)
         } catch {
-            throw CommandFailure("\(out): cannot be made: \(error.localizedDescription)")
+            throw CommandFailure("\(out): the folder cannot be made: \(reason(error))")
         }
-        for file in files { try write(file.bytes, to: "\(out)/\(file.name)") }
+        return { "\(out)/\($0)" }
+    }
+
+    private static func isDirectory(_ path: String) -> Bool {
+        var isFolder: ObjCBool = false
+        return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
+    }
+
+    /// The system's own word where there is one: Foundation's is long and names codes.
+    private static func reason(_ error: any Error) -> String {
+        let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
+        guard let code = underlying?.code ?? (error as? POSIXError).map({ Int($0.code.rawValue) }) else {
+            return error.localizedDescription
+        }
+        return String(cString: strerror(Int32(truncatingIfNeeded: code)))
     }
 
     /// Refuses inputs whose outputs would have the same name, before anything is computed.

@@ -39,7 +39,8 @@ struct Reconstruct: ParsableCommand {
         let parameters = try picture.parameters(for: contract)
         let decode = sampling.parameters
         try decode.check(for: contract)
-        var images: [(name: String, image: RGBImage)] = []
+        let path = try out.flatMap { npy ? nil : try Files.outputs($0, count: files.count) }
+        var images: [RGBImage] = []
         for file in files {
             do {
                 let prepared = try Processing.prepare(
@@ -47,15 +48,14 @@ struct Reconstruct: ParsableCommand {
                     limits: ServiceLimits())
                 let tokens = try loaded.tokenizer.encode(prepared.image, options: parameters.encode)
                 let image = try loaded.tokenizer.decode(tokens.ids, options: decode.decode)
-                images.append((Files.stem(file) + ".png", image))
+                if npy { images.append(image) }
+                if let path { try Files.write(encodePNG(image), to: path(Files.stem(file) + ".png")) }
                 try report(file, image, prepared.image)
             } catch let error as ServiceError {
                 throw CommandFailure("\(file): \(error)")
             }
         }
-        guard let out else { return }
-        if npy { return try Files.write(Answers.pictureArray(images.map(\.image), contract: contract), to: out) }
-        try Files.write(images.map { ($0.name, encodePNG($0.image)) }, to: out)
+        if npy { try Files.write(Answers.pictureArray(images, contract: contract), to: out) }
     }
 
     private func report(_ file: String, _ image: RGBImage, _ reference: RGBImage) throws {

@@ -72,6 +72,11 @@ struct Serve: ParsableCommand {
         LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
         let logger = Logger(label: "tessera")
         let sources = try model.map(locations.source)
+        // What can be told without loading is told before anybody can connect.
+        for source in sources { try ModelLoader.checkFiles(source) }
+        if let twin = Dictionary(grouping: sources, by: \.id).first(where: { $0.value.count > 1 }) {
+            throw CommandFailure("--model: the id '\(twin.key)' is given \(twin.value.count) times")
+        }
         let service = TokenService(configuration: serviceConfiguration)
         var configuration = HTTPServer.Configuration(listen: listen)
         configuration.maximumConnections = connections

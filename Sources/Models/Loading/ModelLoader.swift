@@ -14,7 +14,7 @@ public enum ModelLoader {
     public static func load(_ source: ModelSource, threads: Int? = nil) throws -> LoadedModel {
         Compute.setThreads(threads ?? Compute.availableProcessors)
         let folder = try ModelFolder(source.folder)
-        let weights = try folder.weights(preferring: ["model.safetensors", "ckpt.pth"])
+        let weights = try folder.weights(preferring: preferredWeights)
         let file = try CheckpointFile(path: weights)
         let config = try folder.config()
         let settings = try ConfigNode.load(path: config)
@@ -26,6 +26,15 @@ public enum ModelLoader {
         }
         throw ModelError.structure("\(weights): \(whatElse(file))")
     }
+
+    /// Whether a model's files are there, without reading them.
+    public static func checkFiles(_ source: ModelSource) throws(ModelError) {
+        let folder = try ModelFolder(source.folder)
+        _ = try folder.weights(preferring: preferredWeights)
+        _ = try folder.config()
+    }
+
+    private static let preferredWeights = ["model.safetensors", "ckpt.pth"]
 
     private static func whatElse(_ file: CheckpointFile) -> String {
         let expected = "expected SFTok ('quantize.embedding') or ReVQ ('quantizer.embeddings')"
