@@ -49,7 +49,7 @@ final class Inbox<Value: Sendable>: Sendable {
 
     /// Blocks until `count` further ones are there, ten seconds at most; all so far.
     func take(_ count: Int) -> [Value] {
-        for _ in 0..<count where arrived.wait(timeout: .now() + 10) == .timedOut { break }
+        for _ in 0..<count where arrived.wait(timeout: .now() + 60) == .timedOut { break }
         return values.withLock { $0 }
     }
 
@@ -73,5 +73,5 @@ final class Gate: Sendable {
     func open() { opened.signal() }
 
     /// Blocks until somebody stands at the closed gate.
-    func awaitArrival() -> Bool { reached.wait(timeout: .now() + 10) == .success }
+    func awaitArrival() -> Bool { reached.wait(timeout: .now() + 60) == .success }
 }

@@ -1,7 +1,7 @@
 import Glibc
 import HTTPServer
 
-/// A blocking client that says exactly what it is told; every call gives up after ten seconds.
+/// A blocking client that says exactly what it is told; every call gives up after a minute.
 ///
 /// `@unchecked Sendable`: at most one thread sends and one reads.
 final class Client: @unchecked Sendable {
@@ -25,7 +25,7 @@ final class Client: @unchecked Sendable {
     /// A socket that isn't connected yet.
     init(family: Int32 = AF_INET) {
         descriptor = socket(family, Int32(SOCK_STREAM.rawValue), 0)
-        var limit = timeval(tv_sec: 10, tv_usec: 0)
+        var limit = timeval(tv_sec: 60, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     }

@@ -249,7 +249,7 @@ import Testing
         #expect(try client.get("/").status == 200)
         let began = ContinuousClock.now
         #expect(await fixture.stop() == 0)
-        #expect(ContinuousClock.now - began < .seconds(5))
+        #expect(ContinuousClock.now - began < .seconds(60), "well before the grace of two minutes")
         #expect(client.isAtEnd())
     }
 

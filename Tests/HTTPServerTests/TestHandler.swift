@@ -73,11 +73,11 @@ struct Fixture {
     func client() throws -> Client { try Client(to: address) }
 
     /// Ends the server and expects that nothing was lost.
-    func stop() async -> Int { await server.shutdown(grace: .seconds(10)) }
+    func stop() async -> Int { await server.shutdown(grace: .seconds(120)) }
 }
 
 /// Looks every 10 ms, for at most `seconds`, whether `condition` holds.
-func eventually(within seconds: Double = 5, _ condition: () -> Bool) -> Bool {
+func eventually(within seconds: Double = 60, _ condition: () -> Bool) -> Bool {
     for _ in 0..<Int(seconds * 100) {
         if condition() { return true }
         usleep(10_000)

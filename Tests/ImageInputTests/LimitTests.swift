@@ -77,7 +77,7 @@ import TokenizerCore
         let plain = try decode(bytes).image
         let start = ContinuousClock.now
         let image = try decode(picture).image
-        #expect(ContinuousClock.now - start < .seconds(2))
+        #expect(ContinuousClock.now - start < .seconds(20))
         #expect(image == plain)
     }
 }

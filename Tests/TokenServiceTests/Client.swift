@@ -22,9 +22,9 @@ final class Pending: Sendable {
         arrived.signal()
     }
 
-    /// Blocks for the answer, ten seconds at most.
+    /// Blocks for the answer, a minute at most.
     func get() throws -> HTTPResponse {
-        try #require(arrived.wait(timeout: .now() + 10) == .success, "no answer")
+        try #require(arrived.wait(timeout: .now() + 60) == .success, "no answer")
         return try #require(response.withLock { $0 })
     }
 
@@ -52,7 +52,7 @@ struct Client: Sendable {
         let gate = gate
         service.engine.whenSettled { _ in settled.signal() }
         service.engine.start { models.map { ($0.0, FakeTokenizer($0.1) { gate.pass() }) } }
-        try #require(settled.wait(timeout: .now() + 10) == .success)
+        try #require(settled.wait(timeout: .now() + 60) == .success)
         try #require(service.engine.state == .ready)
     }
 
@@ -110,9 +110,9 @@ struct Client: Sendable {
     }
 }
 
-/// Waits until `condition` holds, ten seconds at most; whether it does.
+/// Waits until `condition` holds, a minute at most; whether it does.
 func eventually(_ condition: () -> Bool) -> Bool {
-    let end = ContinuousClock.now + .seconds(10)
+    let end = ContinuousClock.now + .seconds(60)
     while !condition() {
         guard .now < end else { return false }
         Thread.sleep(forTimeInterval: 0.001)

@@ -6,7 +6,7 @@ import TokenizerCore
 
 @testable import TokenService
 
-@Suite(.timeLimit(.minutes(1))) struct DecodeTests {
+@Suite(.timeLimit(.minutes(5))) struct DecodeTests {
     private static let json = "application/json"
 
     @Test func oneImageIsAPicture() throws {

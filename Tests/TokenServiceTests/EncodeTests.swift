@@ -5,7 +5,7 @@ import TokenizerCore
 
 @testable import TokenService
 
-@Suite(.timeLimit(.minutes(1))) struct EncodeTests {
+@Suite(.timeLimit(.minutes(5))) struct EncodeTests {
     private static let answer5 = """
         {"object":"list","model":"m","data":[{"object":"image.tokens","index":0,"tokens":[5,5,5,5],"shape":[4],\
         "source":{"width":16,"height":16,"format":"png"}}],"contract":"aa11","usage":{"images":1,"tokens":4}}

@@ -69,5 +69,5 @@ final class Gate: Sendable {
     func open() { opened.signal() }
 
     /// Blocks until somebody stands at the closed gate.
-    func awaitArrival() -> Bool { reached.wait(timeout: .now() + 10) == .success }
+    func awaitArrival() -> Bool { reached.wait(timeout: .now() + 60) == .success }
 }

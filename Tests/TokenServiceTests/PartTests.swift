@@ -130,14 +130,14 @@ func qualityIsTorchmetrics(
             let (own, other) = index == 0 ? meeting : (meeting.1, meeting.0)
             if index < 2 {
                 own.signal()
-                _ = other.wait(timeout: .now() + 10)
+                _ = other.wait(timeout: .now() + 60)
             }
             Thread.sleep(forTimeInterval: 0.001)
             counts.withLock { $0.active -= 1 }
             done.leave()
         }
     }
-    #expect(done.wait(timeout: .now() + 30) == .success)
+    #expect(done.wait(timeout: .now() + 60) == .success)
     #expect(counts.withLock { $0.most } == 2)
 }
 
@@ -155,7 +155,7 @@ func qualityIsTorchmetrics(
         }
     }
     gate.signal()
-    #expect(done.wait(timeout: .now() + 10) == .success)
+    #expect(done.wait(timeout: .now() + 60) == .success)
     #expect(order.withLock { $0 } == [2, 3, 0, 1])
 }
 
@@ -181,10 +181,10 @@ private final class Held: Sendable {}
     for _ in 0..<4 { queue.run { done.signal() } }
     #expect(held != nil)
     gate.signal()
-    #expect(reached.wait(timeout: .now() + 10) == .success)
+    #expect(reached.wait(timeout: .now() + 60) == .success)
     #expect(held == nil)
     second.signal()
-    for _ in 0..<4 { #expect(done.wait(timeout: .now() + 10) == .success) }
+    for _ in 0..<4 { #expect(done.wait(timeout: .now() + 60) == .success) }
 }
 
 @Test func aQueueThatNeverEmptiesDoesNotGrow() {

@@ -162,7 +162,7 @@ private let reconstruction: [Refusal] = [
         code: "invalid_option", param: "input"),
 ]
 
-@Suite(.timeLimit(.minutes(1))) struct RefusalTests {
+@Suite(.timeLimit(.minutes(5))) struct RefusalTests {
     private static let client = try? Client()
 
     @Test(arguments: routing + encoding + decoding + reconstruction)

@@ -4,7 +4,7 @@ import Testing
 
 @testable import TokenService
 
-@Suite(.timeLimit(.minutes(1))) struct RouteTests {
+@Suite(.timeLimit(.minutes(5))) struct RouteTests {
     private static let model = """
         {"id":"m","object":"model","architecture":"fake","parameters":1234,"precision":"fp32","tokens_per_image":4,\
         "codebook_size":16,"per_position_codebooks":false,"assignments":["sinkhorn","nearest"],"steps":8,\

@@ -2,13 +2,13 @@ import Foundation
 import Glibc
 import Testing
 
-/// A blocking socket on 127.0.0.1; reads give up after ten seconds.
+/// A blocking socket on 127.0.0.1; reads give up after a minute.
 struct Socket: ~Copyable {
     let descriptor: Int32
 
     init(port: UInt16) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var limit = timeval(tv_sec: 10, tv_usec: 0)
+        var limit = timeval(tv_sec: 60, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
