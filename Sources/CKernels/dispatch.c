@@ -22,6 +22,8 @@ int tk_set_level(int level) {
     return level;
 }
 
+void tk_adopt_level(int level) { chosen = level; }
+
 int tk_level(void) {
     return chosen >= 0 ? chosen : tk_set_level(tk_best_level());
 }

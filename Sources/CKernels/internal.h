@@ -41,6 +41,8 @@ struct tk_winograd {
 extern const struct tk_kernels tk_kernels_sse2, tk_kernels_avx2, tk_kernels_avx512;
 /// The table in force.
 const struct tk_kernels *tk_active(void);
+/// Puts a level in force that another thread has in force: it needs no check against the processor.
+void tk_adopt_level(int level);
 /// Memory aligned to 64 bytes, for `free`; ends the process where there is none.
 void *tk_scratch(size_t bytes);
 /// Index of the calling thread in the team, 0 ..< tk_threads().

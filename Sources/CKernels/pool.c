@@ -25,7 +25,7 @@ struct job {
 
 static void work(void *data) {
     struct job *job = data;
-    tk_set_level(job->level);
+    tk_adopt_level(job->level);
     for (;;) {
         long i = atomic_fetch_add_explicit(&job->next, 1, memory_order_relaxed);
         if (i >= job->count) return;

@@ -12,8 +12,6 @@ public enum Compute {
     /// Sets the size of the pool for the calling thread's work. At least 1.
     public static func setThreads(_ count: Int) { tk_set_threads(Int32(clamping: max(1, count))) }
 
-    public static var threads: Int { Int(tk_threads()) }
-
     /// The level in force.
     public static var level: Level { Level(rawValue: tk_level()) ?? .sse2 }
 

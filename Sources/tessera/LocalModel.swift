@@ -77,7 +77,10 @@ struct SamplingArguments: ParsableArguments {
     var temperature: Float?
 
     func validate() throws {
-        if seed < 0 { throw ValidationError("--seed is \(seed), expected 0 to \(Int64.max)") }
+        let seeds = DecodeParameters.seeds
+        guard seeds.contains(seed) else {
+            throw ValidationError("--seed is \(seed), expected \(seeds.lowerBound) to \(seeds.upperBound)")
+        }
     }
 
     var parameters: DecodeParameters {
