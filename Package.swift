@@ -37,14 +37,14 @@ let package = Package(
         .executableTarget(
             name: "tessera",
             dependencies: [
-                "TokenService", "HTTPServer", "Batching", "Models", "Checkpoint", "ImageInput", "JSON",
+                "TokenService", "HTTPServer", "Batching", "Models", "Checkpoint", "Evaluation", "ImageInput", "JSON",
                 "TokenizerCore", arguments, logging,
             ], swiftSettings: strict),
         .executableTarget(
             name: "tessera-bench", dependencies: ["Models", "Tensor"], path: "Benchmarks/Engine", swiftSettings: strict),
         module(
             "TokenService",
-            ["HTTPServer", "HTTPWire", "Batching", "Models", "ImageInput", "JSON", "TokenizerCore"]),
+            ["HTTPServer", "HTTPWire", "Batching", "Models", "Evaluation", "ImageInput", "JSON", "TokenizerCore"]),
 
         module("HTTPServer", ["HTTPWire"]),
         module("HTTPWire"),
@@ -54,6 +54,7 @@ let package = Package(
         module("Checkpoint", ["JSON", "Yams"]),
         module("Tensor", ["CKernels", "COneDNN"]),
         module("ImageInput", ["TokenizerCore", "CCodecs"]),
+        module("Evaluation", ["TokenizerCore"]),
         module("JSON"),
         module("TokenizerCore"),
 
@@ -68,6 +69,7 @@ let package = Package(
         .target(name: "Recipe", dependencies: ["TokenizerCore"], path: "Tests/Recipe", swiftSettings: strict),
         .target(name: "CheckpointBuilders", path: "Tests/CheckpointBuilders", swiftSettings: strict),
         tests("Tensor", ["CKernels"]),
+        tests("Evaluation", ["TokenizerCore"], exclude: ["Fixtures"]),
         tests("JSON", []),
         tests("Checkpoint", ["JSON", "CheckpointBuilders"], exclude: ["Fixtures"]),
         tests("ImageInput", ["CCodecs", "Recipe", "JSON", "TokenizerCore"], exclude: ["Fixtures"]),

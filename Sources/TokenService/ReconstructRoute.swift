@@ -1,4 +1,5 @@
 import Batching
+import Evaluation
 import HTTPWire
 import ImageInput
 import TokenizerCore

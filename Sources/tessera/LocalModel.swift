@@ -134,13 +134,13 @@ enum Files {
         return { "\(out)/\($0)" }
     }
 
-    private static func isDirectory(_ path: String) -> Bool {
+    static func isDirectory(_ path: String) -> Bool {
         var isFolder: ObjCBool = false
         return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
     }
 
     /// The system's own word where there is one: Foundation's is long and names codes.
-    private static func reason(_ error: any Error) -> String {
+    static func reason(_ error: any Error) -> String {
         let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
         guard let code = underlying?.code ?? (error as? POSIXError).map({ Int($0.code.rawValue) }) else {
             return error.localizedDescription

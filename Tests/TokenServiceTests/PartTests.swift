@@ -86,37 +86,6 @@ func npyDefects(header: String, count: Int, says: String) {
     }
 }
 
-/// Pixel (y, x, c) = x a + y b + c d + (x y mod 7) 5.
-private func pattern(_ width: Int, _ height: Int, _ factors: (Int, Int, Int)) -> RGBImage {
-    let pixels = (0..<height).flatMap { y in
-        (0..<width).flatMap { x in
-            (0..<3).map { UInt8((x * factors.0 + y * factors.1 + $0 * factors.2 + x * y % 7 * 5) & 255) }
-        }
-    }
-    return RGBImage(width: width, height: height, pixels: pixels)
-}
-
-// Values of torchmetrics' algorithm (gaussian_kernel, sigma 1.5, data_range 1) in PyTorch with float64.
-@Test(arguments: [
-    (16, 16, (3, 5, 7), (3, 5, 9), 39.891716199235915, 0.9995345258005658),
-    (40, 24, (1, 2, 30), (2, 1, 31), 23.93399917922651, 0.9741307562357343),
-    (11, 11, (9, 4, 50), (9, 4, 60), 19.23224806682021, 0.9927836279056681),
-    (64, 64, (1, 1, 20), (1, 1, 23), 36.36989101812229, 0.9993333121050724),
-])
-func qualityIsTorchmetrics(
-    width: Int, height: Int, first: (Int, Int, Int), second: (Int, Int, Int), psnr: Double, ssim: Double
-) throws {
-    let a = pattern(width, height, first), b = pattern(width, height, second)
-    #expect(abs(Quality.psnr(a, b) - psnr) < 1e-9)
-    #expect(abs(try #require(Quality.ssim(a, b)) - ssim) < 1e-9)
-    #expect(Quality.psnr(a, a) == .infinity)
-    #expect(abs(try #require(Quality.ssim(a, a)) - 1) < 1e-12)
-}
-
-@Test func ssimNeedsItsWindow() {
-    #expect(Quality.ssim(pattern(10, 11, (1, 1, 1)), pattern(10, 11, (1, 1, 1))) == nil)
-}
-
 @Test func theWorkQueueIsAsWideAsItSays() {
     let queue = WorkQueue(width: 2)
     let counts = Mutex((active: 0, most: 0))
