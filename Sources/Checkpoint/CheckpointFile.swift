@@ -6,6 +6,8 @@ public final class CheckpointFile: Sendable {
     public let path: String
     /// Usable tensors by name. The names of nested torch dictionaries are joined by dots.
     public let tensors: [String: TensorInfo]
+    /// The strings of a safetensors file's `__metadata__`; empty for a torch archive.
+    public let metadata: [String: String]
 
     private let mapping: MappedFile
     private let contents: TorchContents
@@ -19,10 +21,12 @@ public final class CheckpointFile: Sendable {
             let archive = try ZipArchive(bytes: bytes, path: path)
             self.archive = archive
             contents = try TorchReader.read(archive, in: bytes)
+            metadata = [:]
         } else if SafetensorsReader.recognises(bytes) {
             archive = nil
-            let tensors = try SafetensorsReader(bytes: bytes, path: path).read()
+            let (tensors, metadata) = try SafetensorsReader(bytes: bytes, path: path).read()
             contents = TorchContents(tensors: tensors.mapValues { .success($0) })
+            self.metadata = metadata
         } else {
             throw Self.unrecognised(bytes, path)
         }

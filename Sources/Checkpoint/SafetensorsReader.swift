@@ -14,7 +14,8 @@ struct SafetensorsReader {
         bytes.count > 8 && bytes[8] == UInt8(ascii: "{")
     }
 
-    func read() throws(CheckpointError) -> [String: StoredTensor] {
+    /// The tensors, and the strings of `__metadata__`.
+    func read() throws(CheckpointError) -> (tensors: [String: StoredTensor], metadata: [String: String]) {
         let header = try readHeader()
         let dataStart = bytes.count - header.dataLength
         var entries: [(tensor: StoredTensor, range: Range<Int>)] = []
@@ -36,7 +37,10 @@ struct SafetensorsReader {
             end = range.upperBound
         }
         guard end == header.dataLength else { throw defect(.end(found: end, expected: header.dataLength)) }
-        return Dictionary(uniqueKeysWithValues: entries.map { ($0.tensor.info.name, $0.tensor) })
+        return (
+            Dictionary(uniqueKeysWithValues: entries.map { ($0.tensor.info.name, $0.tensor) }),
+            header.metadata
+        )
     }
 
     private func shifted(_ offset: Int, by start: Int) -> Int? {
@@ -44,7 +48,9 @@ struct SafetensorsReader {
         return overflow || sum > bytes.count ? nil : sum
     }
 
-    private func readHeader() throws(CheckpointError) -> (object: JSONObject, dataLength: Int) {
+    private func readHeader() throws(CheckpointError) -> (
+        object: JSONObject, metadata: [String: String], dataLength: Int
+    ) {
         let limit = min(Self.headerLimit, max(0, bytes.count - 8))
         let claimed = bytes.littleEndian(UInt64.self, at: 0) ?? .max
         guard let length = Int(exactly: claimed), length <= limit, let text = bytes.part(8, length) else {
@@ -59,13 +65,16 @@ struct SafetensorsReader {
         guard let object = value.objectValue else {
             throw defect(.headerText("expected an object, found \(value.kind)"))
         }
-        if let metadata = object["__metadata__"] {
-            guard let members = metadata.objectValue?.members, members.allSatisfy({ $0.value.stringValue != nil })
-            else {
-                throw defect(.field(tensor: "__metadata__", expected: "an object of strings"))
-            }
+        return (object, try metadata(object["__metadata__"] ?? [:]), bytes.count - 8 - length)
+    }
+
+    private func metadata(_ value: JSONValue) throws(CheckpointError) -> [String: String] {
+        let pairs = value.objectValue?.members.map { ($0.name, $0.value.stringValue) }
+        let metadata = pairs.map { Dictionary(uniqueKeysWithValues: $0).compactMapValues { $0 } }
+        guard let pairs, let metadata, metadata.count == pairs.count else {
+            throw defect(.field(tensor: "__metadata__", expected: "an object of strings"))
         }
-        return (object, bytes.count - 8 - length)
+        return metadata
     }
 
     private func parse(_ name: String, _ entry: JSONValue) throws(CheckpointError) -> (TensorInfo, Range<Int>) {

@@ -1,0 +1,90 @@
+import Glibc
+
+/// Writes files so that at every moment the whole old file or the whole new one is there, after a crash too.
+///
+/// The new file grows in the same folder as `.NAME.XXXXXXXX.partial`, is flushed to disk, and takes the old one's
+/// place by rename(2). A process that is killed meanwhile leaves the partial file behind, never a broken one under NAME.
+public enum AtomicFile {
+    /// Replaces or creates a file with what `body` writes. Where `body` throws, or the system fails, the partial file
+    /// is removed and the old file stays.
+    ///
+    /// What is at the path and isn't a regular file (a folder, a device, a symbolic link) is refused.
+    public static func write(
+        _ path: String, _ body: (inout FileSink) throws(FileWriteError) -> Void
+    ) throws(FileWriteError) {
+        try write(path, calls: FileCalls(), body)
+    }
+
+    public static func write(_ bytes: [UInt8], to path: String) throws(FileWriteError) {
+        try write(path) { (sink) throws(FileWriteError) in try sink.write(bytes) }
+    }
+
+    static func write(
+        _ path: String, calls: FileCalls, _ body: (inout FileSink) throws(FileWriteError) -> Void
+    ) throws(FileWriteError) {
+        let place = try Place(path)
+        let (descriptor, partial) = try place.createPartial()
+        var sink = FileSink(descriptor: descriptor, path: path, calls: calls)
+        do throws(FileWriteError) {
+            defer { close(descriptor) }
+            try body(&sink)
+            try sink.finish()
+            if let code = FileCalls.failure(of: { calls.rename(place.folder, partial, place.name) }) {
+                throw place.error(.rename, code, bytesWritten: sink.position)
+            }
+        } catch {
+            unlinkat(place.folder, partial, 0)
+            throw error
+        }
+        // Some file systems have no fsync for folders, and say so.
+        if let code = FileCalls.failure(of: { calls.sync(place.folder) }), code != EINVAL, code != ENOTSUP {
+            throw place.error(.folderSync, code, bytesWritten: sink.position)
+        }
+    }
+}
+
+/// A name in an open folder: it stays the same place while the folder or the process moves.
+private struct Place: ~Copyable {
+    let path: String
+    let name: String
+    let folder: Int32
+
+    /// Throws where there is no such folder, or what has that name already isn't a regular file.
+    init(_ path: String) throws(FileWriteError) {
+        func error(_ step: FileWriteError.Step, _ reason: String) -> FileWriteError {
+            FileWriteError(path: path, step: step, reason: reason)
+        }
+        let slash = path.utf8.lastIndex(of: UInt8(ascii: "/"))
+        let folderPath = slash.map { String(path[...$0]) } ?? "."
+        let name = slash.map { String(path[path.utf8.index(after: $0)...]) } ?? path
+        guard !name.isEmpty else { throw error(.target, "the path does not end with a file's name") }
+        let folder = open(folderPath, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard folder >= 0 else { throw error(.folder, String(cString: strerror(errno))) }
+        var status = stat()
+        if fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0, status.st_mode & S_IFMT != S_IFREG {
+            close(folder)
+            throw error(.target, "exists and is not a regular file")
+        }
+        self.path = path
+        self.name = name
+        self.folder = folder
+    }
+
+    deinit { close(folder) }
+
+    func createPartial() throws(FileWriteError) -> (descriptor: Int32, name: String) {
+        var code = EEXIST
+        for _ in 0..<100 where code == EEXIST || code == EINTR {
+            let digits = String(UInt32.random(in: 0x1000_0000...UInt32.max), radix: 16)
+            let partial = ".\(name).\(digits).partial"
+            let descriptor = openat(folder, partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+            if descriptor >= 0 { return (descriptor, partial) }
+            code = errno
+        }
+        throw error(.create, code, bytesWritten: 0)
+    }
+
+    func error(_ step: FileWriteError.Step, _ code: Int32, bytesWritten: Int) -> FileWriteError {
+        FileWriteError(path: path, step: step, reason: String(cString: strerror(code)), bytesWritten: bytesWritten)
+    }
+}
