@@ -37,7 +37,7 @@ public enum Quality {
     ///
     /// - Returns: -1...1; `nil` for pictures with a side of less than 6 pixels, which can't be reflected.
     public static func ssim(_ image: RGBImage, _ reference: RGBImage) -> Double? {
-        structure(image, reference)?.ssim
+        StructuralSimilarity(planes(image, reference))?.whole
     }
 
     /// Multi-scale structural similarity (Wang, Simoncelli and Bovik 2003) over 5 scales, each half the one before by
@@ -56,8 +56,7 @@ public enum Quality {
     public static func structure(
         _ image: RGBImage, _ reference: RGBImage
     ) -> (ssim: Double, multiScaleSSIM: Double?)? {
-        precondition(image.width == reference.width && image.height == reference.height)
-        var pairs = (0..<3).map { (Plane(image, channel: $0), Plane(reference, channel: $0)) }
+        var pairs = planes(image, reference)
         guard let first = StructuralSimilarity(pairs) else { return nil }
         guard min(image.width, image.height) / 16 >= StructuralSimilarity.window else { return (first.whole, nil) }
         var scale = first
@@ -72,6 +71,11 @@ public enum Quality {
             product *= pow(max(0, mean ?? 0), weight)
         }
         return (first.whole, product)
+    }
+
+    private static func planes(_ image: RGBImage, _ reference: RGBImage) -> [(Plane, Plane)] {
+        precondition(image.width == reference.width && image.height == reference.height)
+        return (0..<3).map { (Plane(image, channel: $0), Plane(reference, channel: $0)) }
     }
 
     /// Wang, Simoncelli and Bovik 2003, section 3.2.
