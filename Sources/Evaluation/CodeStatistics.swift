@@ -46,7 +46,9 @@ public struct CodeStatistics: Sendable, Equatable {
     public var codes: Int { perPositionCodebooks ? positions * codebookSize : codebookSize }
 
     /// Codes that some image uses at least once: of a shared codebook at any position.
-    public var codesUsed: Int { codeCounts.count { $0 > 0 } }
+    public var codesUsed: Int {
+        perPositionCodebooks ? counts.count { $0 > 0 } : sharedCounts.count { $0 > 0 }
+    }
 
     /// Codebook usage: `codesUsed / codes`, 0...1.
     public var usage: Double { codes > 0 ? Double(codesUsed) / Double(codes) : 0 }
@@ -62,14 +64,15 @@ public struct CodeStatistics: Sendable, Equatable {
     ///
     /// Of a shared codebook, the entropy of the frequencies that p(t, k) gives on average over t: 0...log2 K. Where
     /// every position has its own, that of p(t, k) / T over all T K codes, which is log2 T + the mean of H(t).
-    public var entropy: Double { Self.entropy(codeCounts[...]) }
+    public var entropy: Double {
+        perPositionCodebooks ? Self.entropy(counts[...]) : Self.entropy(sharedCounts[...])
+    }
 
     /// Entropy in bits as a perplexity: 2^H, as many equally frequent codes.
     public static func perplexity(_ entropy: Double) -> Double { exp2(entropy) }
 
-    /// By code: (T K) or (K).
-    private var codeCounts: [UInt64] {
-        guard !perPositionCodebooks else { return counts.map(UInt64.init) }
+    /// Of a codebook that all positions share, by code: (K).
+    private var sharedCounts: [UInt64] {
         var sums = [UInt64](repeating: 0, count: codebookSize)
         for position in 0..<positions {
             for code in 0..<codebookSize { sums[code] += UInt64(counts[position * codebookSize + code]) }

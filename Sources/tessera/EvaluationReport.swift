@@ -68,8 +68,25 @@ struct EvaluationReport {
 
     private static func value(_ number: Double?) -> JSONValue { number.map { JSONValue($0) } ?? .null }
 
-    private static func mean(_ values: [Double]) -> Double? {
-        values.isEmpty ? nil : values.reduce(0, +) / Double(values.count)
+    /// What the code statistics say in bits, and as perplexities.
+    private struct CodeFigures {
+        let positionEntropies: [Double]
+        let positionPerplexities: [Double]
+        let entropy: Double
+
+        init(_ codes: CodeStatistics) {
+            positionEntropies = codes.positionEntropies
+            positionPerplexities = positionEntropies.map(CodeStatistics.perplexity)
+            entropy = codes.entropy
+        }
+
+        var perplexity: Double { CodeStatistics.perplexity(entropy) }
+        var positionEntropy: Double? { Self.mean(positionEntropies) }
+        var positionPerplexity: Double? { Self.mean(positionPerplexities) }
+
+        private static func mean(_ values: [Double]) -> Double? {
+            values.isEmpty ? nil : values.reduce(0, +) / Double(values.count)
+        }
     }
 }
 
@@ -109,16 +126,14 @@ extension EvaluationReport {
     }
 
     private func codesJSON() -> JSONValue {
-        let entropies = codes.positionEntropies
-        let perplexities = entropies.map(CodeStatistics.perplexity)
-        let whole = codes.entropy
+        let figures = CodeFigures(codes)
         return [
             "codes": JSONValue(codes.codes), "used": JSONValue(codes.codesUsed), "usage": JSONValue(codes.usage),
-            "entropy": JSONValue(whole), "perplexity": JSONValue(CodeStatistics.perplexity(whole)),
-            "position_entropy_mean": Self.value(Self.mean(entropies)),
-            "position_perplexity_mean": Self.value(Self.mean(perplexities)),
-            "position_entropies": JSONValue(entropies.map { JSONValue($0) }),
-            "position_perplexities": JSONValue(perplexities.map { JSONValue($0) }),
+            "entropy": JSONValue(figures.entropy), "perplexity": JSONValue(figures.perplexity),
+            "position_entropy_mean": Self.value(figures.positionEntropy),
+            "position_perplexity_mean": Self.value(figures.positionPerplexity),
+            "position_entropies": JSONValue(figures.positionEntropies.map { JSONValue($0) }),
+            "position_perplexities": JSONValue(figures.positionPerplexities.map { JSONValue($0) }),
         ]
     }
 }
@@ -127,9 +142,7 @@ extension EvaluationReport {
     /// Lines of text, the last one ended too.
     func table() -> String {
         let contract = model.contract
-        let entropies = codes.positionEntropies
-        let perplexities = entropies.map(CodeStatistics.perplexity)
-        let whole = codes.entropy
+        let figures = CodeFigures(codes)
         let rows: [(String, String)] = [
             ("model", model.id),
             ("contract", contract.fingerprint),
@@ -139,11 +152,12 @@ extension EvaluationReport {
             ("codes used", "\(codes.codesUsed) of \(codes.codes) (\(Self.decimals(100 * codes.usage, 1)) %)"),
             (
                 "entropy",
-                "\(Self.decimals(whole, 3)) bits, perplexity \(Self.decimals(CodeStatistics.perplexity(whole), 1))"
+                "\(Self.decimals(figures.entropy, 3)) bits, perplexity \(Self.decimals(figures.perplexity, 1))"
             ),
             (
                 "  per position",
-                "\(Self.decimals(Self.mean(entropies), 3)) bits, perplexity \(Self.decimals(Self.mean(perplexities), 1))"
+                "\(Self.decimals(figures.positionEntropy, 3)) bits, "
+                    + "perplexity \(Self.decimals(figures.positionPerplexity, 1))"
                     + " (\(evaluated) pictures show at most \(Self.decimals(log2(Double(evaluated)), 3)) bits)"
             ),
             ("encode", "\(Self.decimals(perSecond(encodeTime), 2)) images/s"),
