@@ -63,9 +63,7 @@ struct Encode: ParsableCommand {
     private func encode(
         _ file: String, _ tokenizer: any Tokenizer, _ parameters: EncodeParameters
     ) throws -> EncodedImage {
-        let prepared = try Processing.prepare(
-            Files.read(file), options: parameters.picture, preprocessing: tokenizer.contract.preprocessing,
-            limits: ServiceLimits())
+        let prepared = try Files.picture(file, parameters, for: tokenizer.contract)
         return EncodedImage(
             source: prepared.source, tokens: try tokenizer.encode(prepared.image, options: parameters.encode))
     }

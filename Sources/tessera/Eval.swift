@@ -94,10 +94,7 @@ struct Eval: ParsableCommand {
         _ file: String, _ contract: TokenContract, _ parameters: EncodeParameters, _ report: inout EvaluationReport
     ) -> RGBImage? {
         do {
-            return try Processing.prepare(
-                Files.read(file), options: parameters.picture, preprocessing: contract.preprocessing,
-                limits: ServiceLimits()
-            ).image
+            return try Files.picture(file, parameters, for: contract).image
         } catch {
             // What can't be read at all already names its file.
             standardError(error is CommandFailure ? "\(error)" : "\(file): \(error)")

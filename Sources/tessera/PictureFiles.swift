@@ -1,6 +1,16 @@
 import Foundation
+import TokenService
+import TokenizerCore
 
 extension Files {
+    /// A picture as the model takes it.
+    static func picture(
+        _ file: String, _ parameters: EncodeParameters, for contract: TokenContract
+    ) throws -> PreparedPicture {
+        try Processing.prepare(
+            read(file), options: parameters.picture, preprocessing: contract.preprocessing, limits: ServiceLimits())
+    }
+
     /// The pictures that are meant by `paths`: of a folder, the files named .png, .jpg or .jpeg in it and in the folders
     /// below, sorted by path; every other path is taken as it is.
     ///

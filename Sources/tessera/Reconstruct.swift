@@ -44,9 +44,7 @@ struct Reconstruct: ParsableCommand {
         var images: [RGBImage] = []
         for file in files {
             do {
-                let prepared = try Processing.prepare(
-                    Files.read(file), options: parameters.picture, preprocessing: contract.preprocessing,
-                    limits: ServiceLimits())
+                let prepared = try Files.picture(file, parameters, for: contract)
                 let tokens = try loaded.tokenizer.encode(prepared.image, options: parameters.encode)
                 let image = try loaded.tokenizer.decode(tokens.ids, options: decode.decode)
                 if npy { images.append(image) }
