@@ -51,7 +51,7 @@ let package = Package(
 
         module("Batching", ["TokenizerCore"]),
         module("Models", ["TokenizerCore", "Checkpoint", "Tensor", crypto]),
-        module("Checkpoint", ["JSON", "Yams"]),
+        module("Checkpoint", ["JSON", "Yams", "CZlib"]),
         module("Tensor", ["CKernels", "COneDNN"]),
         module("ImageInput", ["TokenizerCore", "CCodecs"]),
         module("Evaluation", ["TokenizerCore"]),
@@ -61,6 +61,7 @@ let package = Package(
         .target(
             name: "CKernels", exclude: ["kernels.inc", "winograd.inc"], cSettings: kernels,
             linkerSettings: [.linkedLibrary("openblas"), .linkedLibrary("gomp"), .linkedLibrary("m")]),
+        .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "COneDNN", cSettings: kernels, linkerSettings: [.linkedLibrary("dnnl")]),
         .target(
             name: "CCodecs", cSettings: kernels,
