@@ -50,6 +50,7 @@ let package = Package(
         module("HTTPWire"),
 
         module("Batching", ["TokenizerCore"]),
+        module("Training", ["Models", "Checkpoint", "Tensor", "CKernels", "ImageInput", "JSON", "TokenizerCore"]),
         module("Models", ["TokenizerCore", "Checkpoint", "Tensor", crypto]),
         module("Checkpoint", ["JSON", "Yams", "CZlib"]),
         module("Tensor", ["CKernels", "COneDNN"]),
@@ -59,7 +60,7 @@ let package = Package(
         module("TokenizerCore"),
 
         .target(
-            name: "CKernels", exclude: ["kernels.inc", "winograd.inc"], cSettings: kernels,
+            name: "CKernels", exclude: ["gradients.inc", "kernels.inc", "winograd.inc"], cSettings: kernels,
             linkerSettings: [.linkedLibrary("openblas"), .linkedLibrary("gomp"), .linkedLibrary("m")]),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "COneDNN", cSettings: kernels, linkerSettings: [.linkedLibrary("dnnl")]),
@@ -83,6 +84,10 @@ let package = Package(
         tests(
             "TokenService",
             ["HTTPServer", "HTTPWire", "ImageInput", "JSON", "Batching", "TokenizerCore", "Models", "Recipe"]),
+        tests(
+            "Training",
+            ["Models", "Checkpoint", "Tensor", "CKernels", "ImageInput", "JSON", "TokenizerCore", "Recipe"],
+            exclude: ["Fixtures"]),
         tests("Recipe", ["TokenizerCore"]),
     ]
 )

@@ -28,6 +28,15 @@ struct tk_kernels {
     void (*winograd_strip)(const struct tk_winograd *w, long first, long tiles, const float *x, float *v, float *m,
                            float *y);
     void (*winograd_pack)(const float *weights, long inputs, long outputs, float *packed);
+    void (*silu)(const float *x, long count, float *y);
+    void (*silu_gradient)(const float *x, const float *dy, long count, float *dx);
+    void (*gated_gradient)(const float *x, const float *dy, long rows, long width, float *dx);
+    void (*rms_norm_gradient)(const float *x, const float *dy, long rows, long width, const float *gain, float eps,
+                              float *dx, float *dgain, float *dbias);
+    void (*add_column_sums)(const float *x, long rows, long width, float *sums);
+    void (*depthwise_weights)(const float *x, const float *dy, long height, long width, long channels, long ldx,
+                              long size, float *dw);
+    void (*adamw)(float *p, const float *g, float *m, float *v, long count, const struct tk_adamw_step *settings);
 };
 
 /// A 3x3 convolution, stride 1, padding 1, by Winograd's F(4x4, 3x3), with its weights packed for a level.
@@ -45,7 +54,5 @@ const struct tk_kernels *tk_active(void);
 void tk_adopt_level(int level);
 /// Memory aligned to 64 bytes, for `free`; ends the process where there is none.
 void *tk_scratch(size_t bytes);
-/// Index of the calling thread in the team, 0 ..< tk_threads().
-int tk_thread_index(void);
 
 #endif

@@ -13,6 +13,7 @@ extern void GOMP_parallel(void (*body)(void *), void *data, unsigned threads, un
 extern int omp_get_thread_num(void);
 extern void omp_set_num_threads(int);
 extern int omp_get_max_threads(void);
+extern int omp_in_parallel(void);
 extern void openblas_set_num_threads(int);
 
 struct job {
@@ -60,7 +61,7 @@ void tk_parallel(long count, void (*body)(void *, long), void *context) {
     struct job job = {body, context, count, tk_level(), 0};
     int threads = tk_threads();
     if (threads > count) threads = (int)count;
-    if (threads == 1) {
+    if (threads == 1 || omp_in_parallel()) {
         work(&job);
     } else {
         GOMP_parallel(work, &job, (unsigned)threads, 0);

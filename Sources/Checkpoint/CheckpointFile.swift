@@ -83,6 +83,16 @@ public final class CheckpointFile: Sendable {
         mapping.release(source.storage)
     }
 
+    /// Lends the elements of a safetensors file's tensor as they lie in the file: in row-major order, little-endian,
+    /// valid while this file lives. `nil` for a tensor of an archive, or one that isn't aligned to its elements' size.
+    public func lent(_ name: String) throws(CheckpointError) -> UnsafeRawBufferPointer? {
+        let tensor = try stored(name)
+        guard archive == nil, case .bytes(let range) = tensor.place, let size = tensor.info.type.size,
+            range.lowerBound.isMultiple(of: size), range.count == tensor.info.count * size
+        else { return nil }
+        return UnsafeRawBufferPointer(rebasing: mapping.bytes[range])
+    }
+
     private func stored(_ name: String) throws(CheckpointError) -> StoredTensor {
         if let tensor = contents.tensors[name] { return try tensor.get() }
         if let global = global(above: name) { throw .forbiddenGlobal(path: path, tensor: name, global: global) }

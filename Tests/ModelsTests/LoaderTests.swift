@@ -121,7 +121,9 @@ struct LoaderTests {
     @Test func revqParts() throws {
         let model = try TemporaryModel.revq(.tiny, latentDeviation: 1)
         try FileManager.default.removeItem(atPath: model.path + "/preprocessor.pth")
-        #expect(message(ModelSource(id: "x", folder: model.path)).contains("preprocessor.pth"))
+        #expect(
+            message(ModelSource(id: "x", folder: model.path))
+                == "\(model.path): expected preprocessor.pth or preprocessor.safetensors; found neither")
         let deviations = SafetensorsWriter()
         deviations.add("mean", shape: [2048], seed: 0)
         deviations.add("std", values: [Float](repeating: 1, count: 2047) + [0])
@@ -130,6 +132,22 @@ struct LoaderTests {
         #expect(message(source).contains("std[2047] is 0.0"))
         try model.write("{\"attention_head_dim\": 64}", to: "vae/config.json")
         #expect(message(source).contains("attention_head_dim is 64, expected 32"))
+    }
+
+    /// The layout of a model that is published in safetensors alone, with its card.
+    @Test func preprocessorInSafetensors() throws {
+        let model = try TemporaryModel.revq(.tiny, latentDeviation: 1)
+        let source = ModelSource(id: "x", folder: model.path)
+        let first = try ModelLoader.load(source).description
+        try FileManager.default.moveItem(
+            atPath: model.path + "/preprocessor.pth", toPath: model.path + "/preprocessor.safetensors")
+        try model.write("# x\n", to: "README.md")
+        try ModelLoader.checkFiles(source)
+        let second = try ModelLoader.load(source).description
+        #expect(second.contract.fingerprint == first.contract.fingerprint)
+        #expect(second.files.contains { $0 == ("preprocessor", model.path + "/preprocessor.safetensors") })
+        try model.write("not tensors", to: "preprocessor.pth")
+        #expect(message(source).contains("preprocessor.pth"), "the authors' file goes first")
     }
 
     /// The identity rectifier: tokens decode straight through the VAE.

@@ -15,6 +15,8 @@
 /// Threads that kernels and oneDNN share (libgomp's team of the calling thread). At least 1.
 void tk_set_threads(int count);
 int tk_threads(void);
+/// Index of the calling thread among those of `tk_parallel`, 0 ..< tk_threads().
+int tk_thread_index(void);
 
 /// Processors in this process's affinity mask. At least 1.
 int tk_processors(void);
@@ -28,7 +30,8 @@ int tk_best_level(void);
 int tk_set_level(int level);
 int tk_level(void);
 
-/// Calls `body(context, i)` for i in 0..<count, in any order, on the threads of the pool.
+/// Calls `body(context, i)` for i in 0..<count, in any order, on the threads of the pool. Within such a body, on the
+/// calling thread alone: so every kernel can be used there.
 void tk_parallel(long count, void (*body)(void *context, long index), void *context);
 
 // MARK: matrix products
@@ -132,5 +135,56 @@ void tk_sinkhorn(float *distances, long count, long codes, int32_t *ids);
 
 /// Adds scale * gumbel noise: x[i] += scale * -log(max(-log(max(u[i], 1e-20)), 1e-20)).
 void tk_add_gumbel(float *x, const float *uniforms, long count, float scale);
+
+// MARK: training. One image, on the calling thread, unless it says otherwise. "d" before a name: the loss's derivative.
+
+/// c (m, n) = op(a) (m, k) op(b) (k, n) + beta c.
+void tk_matmul(int transpose_a, int transpose_b, long m, long n, long k, const float *a, long lda, const float *b,
+               long ldb, float beta, float *c, long ldc);
+
+/// y = silu(x). In place allowed.
+void tk_silu(const float *x, long count, float *y);
+
+/// dx = dy silu'(x). In place allowed.
+void tk_silu_gradient(const float *x, const float *dy, long count, float *dx);
+
+/// Of tk_gated: x, dx (rows, 2 * width), dy (rows, width).
+void tk_gated_gradient(const float *x, const float *dy, long rows, long width, float *dx);
+
+/// Of tk_rms_norm without residual and ReLU: dx is set, dgain and dbias (width) are added to. dx may be dy.
+void tk_rms_norm_gradient(const float *x, const float *dy, long rows, long width, const float *gain, float eps,
+                          float *dx, float *dgain, float *dbias);
+
+/// sums (width) += the sums of x (rows, width) over rows.
+void tk_add_column_sums(const float *x, long rows, long width, float *sums);
+
+/// Of tk_depthwise with size up to 7: dw (size * size, channels) is added to. The input's gradient is tk_depthwise of dy
+/// with the kernel turned by 180 degrees.
+void tk_depthwise_weights_gradient(const float *x, const float *dy, long height, long width, long channels, long ldx,
+                                   long size, float *dw);
+
+/// patches (height * width, 9 * channels): the 3x3 window around each pixel of x (height, width, channels), zero outside.
+void tk_patches(const float *x, long height, long width, long channels, float *patches);
+/// Its transpose: dx is set.
+void tk_patches_gradient(const float *patches, long height, long width, long channels, float *dx);
+
+/// Of tk_linear_attention, in its linear form: out is its result, dqkv (pixels, heads * 96) is set.
+void tk_linear_attention_gradient(const float *qkv, const float *out, const float *dout, long pixels, long heads,
+                                  float *dqkv);
+
+/// What one step of AdamW (arXiv 1711.05101) does to every number: gradients are multiplied by `scale` (clipping);
+/// `correction` is 1 - beta^t. Betas are doubles because 1 - beta loses digits in float32.
+struct tk_adamw_step {
+    double beta1, beta2;
+    float rate, eps, decay, scale, correction1, correction2;
+};
+
+/// One step on the pool: parameters p, gradients g, moments m and v (count).
+void tk_adamw(float *p, const float *g, float *m, float *v, long count, const struct tk_adamw_step *settings);
+
+/// parts[0] += parts[1] + … in this order, on the pool.
+void tk_add_parts(float *const *parts, long parts_count, long count);
+
+double tk_sum_of_squares(const float *x, long count);
 
 #endif

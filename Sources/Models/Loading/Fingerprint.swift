@@ -25,9 +25,14 @@ struct FingerprintedTensor: Sendable {
 }
 
 enum Fingerprint {
+    /// Of a tokenizer.
+    static func of(_ tensors: [FingerprintedTensor], _ contract: TokenContract) throws -> String {
+        try of(tensors, settings: settings(contract))
+    }
+
     /// SHA-256 over settings and the digests of all tensors in the order of their names. Tensors are hashed side by
     /// side: they are most of a start's work.
-    static func of(_ tensors: [FingerprintedTensor], _ contract: TokenContract) throws -> String {
+    static func of(_ tensors: [FingerprintedTensor], settings: [String]) throws -> String {
         let sorted = tensors.sorted { $0.canonicalName < $1.canonicalName }
         let results = Mutex<[Result<[UInt8], any Error>?]>(Array(repeating: nil, count: sorted.count))
         DispatchQueue.concurrentPerform(iterations: sorted.count) { index in
@@ -35,7 +40,7 @@ enum Fingerprint {
             results.withLock { $0[index] = result }
         }
         var hash = SHA256()
-        hash.update(data: Data(settings(contract).joined(separator: "\n").utf8))
+        hash.update(data: Data(settings.joined(separator: "\n").utf8))
         for result in results.withLock({ $0 }) {
             if let result { hash.update(data: Data(try result.get())) }
         }

@@ -37,6 +37,15 @@ struct ModelFolder {
         return try only(found, what: "configuration (config.json, or one *.yaml)")
     }
 
+    /// ReVQ's means and deviations: `preprocessor.pth`, as the authors publish it, or `preprocessor.safetensors`.
+    func preprocessor() throws(ModelError) -> String {
+        let known = ["preprocessor.pth", "preprocessor.safetensors"]
+        guard let name = known.first(where: names.contains) else {
+            throw .folder("\(path): expected \(known.joined(separator: " or ")); found neither")
+        }
+        return "\(path)/\(name)"
+    }
+
     private func only(_ found: [String], what: String) throws(ModelError) -> String {
         guard found.count == 1 else {
             let state = found.isEmpty ? "none" : found.joined(separator: ", ")

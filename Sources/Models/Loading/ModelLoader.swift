@@ -19,7 +19,9 @@ public enum ModelLoader {
         let config = try folder.config()
         let settings = try ConfigNode.load(path: config)
         if file.has("quantizer.embeddings") {
-            return try ReVQLoading(source: source, file: file, configPath: config, config: settings).load()
+            return try ReVQLoading(
+                source: source, folder: folder, file: file, configPath: config, config: settings
+            ).load()
         }
         if file.has("quantize.embedding") {
             return try SFTokLoading(source: source, file: file, configPath: config, config: settings).load()

@@ -5,7 +5,7 @@ public struct ModelSource: Sendable, Hashable {
     public var folder: String
     /// ReVQ: the DC-AE's folder; `nil`: `vae` in `folder`.
     public var vae: String?
-    /// ReVQ: the file of means and deviations; `nil`: `preprocessor.pth` in `folder`.
+    /// ReVQ: the file of means and deviations; `nil`: `preprocessor.pth` or `preprocessor.safetensors` in `folder`.
     public var preprocessor: String?
 
     public init(id: String, folder: String, vae: String? = nil, preprocessor: String? = nil) {
@@ -16,7 +16,9 @@ public struct ModelSource: Sendable, Hashable {
     }
 
     /// Reads the form above; a bare `FOLDER` gets its last path component as id.
-    public init(parsing text: String) throws(ModelError) {
+    ///
+    /// - Parameter origin: what the text was given as, for errors.
+    public init(parsing text: String, from origin: String = "--model") throws(ModelError) {
         var parts = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
         let first = parts.removeFirst()
         // A folder's own name may hold an equals sign, as the authors' "512T_NC=16384" does: an id has no slash.
@@ -28,10 +30,10 @@ public struct ModelSource: Sendable, Hashable {
             let name = first.split(separator: "/").last.map(String.init) ?? ""
             id = String(name.map { $0.utf8.count == 1 && $0.utf8.allSatisfy(Self.isNameByte) ? $0 : "-" })
         }
-        guard !folder.isEmpty else { throw .config("--model \(text): expected ID=FOLDER, found no folder") }
+        guard !folder.isEmpty else { throw .config("\(origin) \(text): expected ID=FOLDER, found no folder") }
         let allowed = !id.isEmpty && id.utf8.count <= 128 && id.utf8.allSatisfy(Self.isNameByte)
         guard allowed else {
-            throw .config("--model \(text): the id '\(id)' is not made of letters, digits, '.', '_' and '-'")
+            throw .config("\(origin) \(text): the id '\(id)' is not made of letters, digits, '.', '_' and '-'")
         }
         for part in parts {
             let pair = part.split(separator: "=", maxSplits: 1).map(String.init)
@@ -40,10 +42,11 @@ public struct ModelSource: Sendable, Hashable {
             case ("preprocessor", 2) where preprocessor == nil: preprocessor = pair[1]
             case ("precision", 2) where pair[1] == "fp32": break
             case ("precision", 2):
-                throw .config("--model \(text): precision '\(pair[1])' is not available; expected fp32")
+                throw .config("\(origin) \(text): precision '\(pair[1])' is not available; expected fp32")
             default:
                 throw .config(
-                    "--model \(text): '\(part)' is not one of vae=FOLDER, preprocessor=FILE, precision=fp32, each once")
+                    "\(origin) \(text): '\(part)' is not one of vae=FOLDER, preprocessor=FILE, precision=fp32, each once"
+                )
             }
         }
     }

@@ -5,28 +5,19 @@ import TokenizerCore
 /// Reads a ReVQ model: codebooks and rectifier, the VAE's folder, and the preprocessor's numbers.
 struct ReVQLoading {
     let source: ModelSource
+    let folder: ModelFolder
     let file: CheckpointFile
     let configPath: String
     let config: ConfigNode
 
-    /// Pixels of an edge: DC-AE is convolutional, ReVQ's tokens are those of 256x256.
-    private static let size = 256
     private static let buffers = ["index_offset", "count"]
 
     func load() throws -> LoadedModel {
-        let vaeFolder = try ModelFolder(source.vae ?? source.folder + "/vae")
-        let vae = try CheckpointFile(path: vaeFolder.weights(preferring: ["diffusion_pytorch_model.safetensors"]))
-        let vaeConfig = try vaeFolder.config()
-        let vaeSettings = try ConfigNode.load(path: vaeConfig)
-        try check(vaeSettings, at: vaeConfig)
-        let preprocessor = try CheckpointFile(path: source.preprocessor ?? source.folder + "/preprocessor.pth")
-        let vaeScope = TensorScope(file: vae)
-        let encoder = try naming(vae) { try DCAEEncoder(vaeScope.scope("encoder"), size: Self.size) }
-        let picture = Extent(height: Self.size, width: Self.size, channels: 3)
-        let decoder = try naming(vae) {
-            try DCAEDecoder(vaeScope.scope("decoder"), latent: encoder.extent, result: picture)
-        }
-        try vaeScope.requireSound()
+        let vae = try DCAELoading(folder: source.vae ?? source.folder + "/vae")
+        let preprocessor = try CheckpointFile(path: source.preprocessor ?? folder.preprocessor())
+        let encoder = try vae.encoder()
+        let decoder = try vae.decoder(latent: encoder.extent)
+        try vae.scope.requireSound()
         let root = TensorScope(file: file)
         let codebooks = try naming(file) { try self.codebooks(root.scope("quantizer"), latent: encoder.extent) }
         let rectifier = try naming(file) { try self.rectifier(root.scope("decoder"), latent: encoder.extent) }
@@ -35,18 +26,18 @@ struct ReVQLoading {
         let parts = ReVQParts(
             encoder: encoder, decoder: decoder, rectifier: rectifier, mean: mean, deviation: deviation,
             codebooks: codebooks)
-        let contract = try contract(codebooks, latent: numbers, vae: vae, preprocessor: preprocessor)
+        let contract = try contract(codebooks, latent: numbers, vae: vae.file, preprocessor: preprocessor)
         return LoadedModel(
             tokenizer: ReVQModel(parts: parts, contract: contract),
             description: ModelDescription(
                 id: source.id, contract: contract,
                 files: [
-                    ("weights", file.path), ("configuration", configPath), ("vae", vae.path),
-                    ("vae configuration", vaeConfig), ("preprocessor", preprocessor.path),
+                    ("weights", file.path), ("configuration", configPath), ("vae", vae.file.path),
+                    ("vae configuration", vae.configPath), ("preprocessor", preprocessor.path),
                 ],
                 facts: facts(parts),
                 warnings: warnings(codebooks, contract, latent: encoder.extent)
-                    + vaeWarnings(vaeSettings, at: vaeConfig, vaeScope, latent: encoder.extent)))
+                    + vae.warnings(latent: encoder.extent)))
     }
 
     private func codebooks(_ scope: TensorScope, latent: Extent) throws -> Codebooks {
@@ -96,28 +87,13 @@ struct ReVQLoading {
         return (mean, deviation)
     }
 
-    /// What shapes can't tell and this code doesn't vary.
-    private func check(_ config: ConfigNode, at path: String) throws {
-        let expected: [(String, String)] = [
-            ("attention_head_dim", "32"), ("decoder_norm_types", "rms_norm"), ("decoder_act_fns", "silu"),
-            ("encoder_norm_types", "rms_norm"), ("encoder_act_fns", "silu"),
-        ]
-        for (name, value) in expected {
-            guard let node = config[name], !node.isNull else { continue }
-            let found = node.list ?? [node]
-            for item in found where (item.string ?? item.int.map(String.init)) != value {
-                throw ModelError.config("\(path): \(name) is \(item.value), expected \(value)")
-            }
-        }
-    }
-
     private func contract(
         _ codebooks: Codebooks, latent: Int, vae: CheckpointFile, preprocessor: CheckpointFile
     ) throws -> TokenContract {
         var contract = TokenContract(
             architecture: "revq", tokensPerImage: latent / codebooks.dimensions, codebookSize: codebooks.count,
             perPositionCodebooks: codebooks.books > 1, assignments: [.nearest], defaultSteps: nil,
-            defaultTemperature: nil, preprocessing: Preprocessing(filter: .bilinear, size: Self.size),
+            defaultTemperature: nil, preprocessing: DCAELoading.preprocessing,
             precision: "fp32", fingerprint: "", parameters: 0)
         let main = file.names.filter { $0 == "quantizer.embeddings" || $0.hasPrefix("decoder.") }
         let tensors =
@@ -153,26 +129,5 @@ struct ReVQLoading {
         ]
         let sizes = size.map { $0 == found ? [] : [("model.input_data_size", "\($0)", "\(found)")] } ?? []
         return disagreements(claims, in: configPath) + disagreements(sizes, in: configPath)
-    }
-
-    /// What a DC-AE's configuration says of itself, beside what its tensors say.
-    private func vaeWarnings(
-        _ config: ConfigNode, at path: String, _ scope: TensorScope, latent: Extent
-    ) -> [String] {
-        var claims: [(String, String?, String)] = [
-            ("latent_channels", config["latent_channels"]?.int.map(String.init), "\(latent.channels)")
-        ]
-        for (part, blocks) in [("encoder", "down_blocks"), ("decoder", "up_blocks")] {
-            let side = scope.scope(part)
-            let depths = config["\(part)_layers_per_block"]?.list?.map { $0.int ?? -1 }
-            let found = (depths ?? []).indices.map { stage in
-                side.childIndices("\(blocks).\(stage)").count { !side.has("\(blocks).\(stage).\($0).conv.weight") }
-            }
-            claims.append(("\(part)_layers_per_block", depths.map { "\($0)" }, "\(found)"))
-        }
-        let told = claims.compactMap { name, claimed, found in
-            claimed.flatMap { $0 == found ? nil : (name, $0, found) }
-        }
-        return disagreements(told, in: path)
     }
 }

@@ -1,0 +1,47 @@
+import Checkpoint
+import Tensor
+import TokenizerCore
+
+/// The encoder half of a DC-AE (arXiv 2410.10733): pictures of `preprocessing.size` squared -> latents.
+/// Belongs to the thread that made it.
+package final class LatentEncoder {
+    /// Of a latent.
+    package var channels: Int { encoder.extent.channels }
+    package var height: Int { encoder.extent.height }
+    package var width: Int { encoder.extent.width }
+    /// SHA-256 over the encoder's tensors and its preprocessing, 64 lowercase hexadecimal digits. The decoder half and
+    /// the container don't count.
+    package let fingerprint: String
+    /// How a picture becomes the encoder's input.
+    package var preprocessing: Preprocessing { DCAELoading.preprocessing }
+
+    private let encoder: DCAEEncoder
+    private let pool = ScratchPool()
+
+    /// Reads `config.json` and the tensors under `encoder.` of `diffusion_pytorch_model.safetensors` in that folder.
+    ///
+    /// - Parameter threads: computing threads of the calling thread's work; `nil`: as many as this process may use.
+    /// - Throws: `ModelError`, `CheckpointError` or `ConvolutionError`, each one clear line.
+    package init(folder: String, threads: Int? = nil) throws {
+        Compute.setThreads(threads ?? Compute.availableProcessors)
+        let vae = try DCAELoading(folder: folder)
+        encoder = try vae.encoder()
+        try vae.scope.scope("encoder").requireSound()
+        let preprocessing = DCAELoading.preprocessing
+        fingerprint = try Fingerprint.of(
+            vae.file.names.filter { $0.hasPrefix("encoder.") }.map {
+                FingerprintedTensor(file: vae.file, name: $0, canonicalName: "vae." + $0)
+            },
+            settings: [
+                "tessera 1", "dc-ae encoder", "\(preprocessing.filter.rawValue) \(preprocessing.size)", "fp32", "",
+            ])
+    }
+
+    /// The latent of a picture in (channels, height, width) order, not normalised.
+    ///
+    /// - Precondition: the picture has `preprocessing.size` pixels each way.
+    package func latent(of image: RGBImage) -> [Float] {
+        precondition(image.width == preprocessing.size && image.height == preprocessing.size)
+        return encoder(Pixels.plane(image, scale: 2, offset: -1, pool), pool).channelsFirst
+    }
+}

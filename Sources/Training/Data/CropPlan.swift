@@ -1,0 +1,218 @@
+import ImageInput
+import TokenizerCore
+
+/// A picture that is left out, and why.
+package struct SkippedPicture: Sendable, Equatable {
+    package let path: String
+    /// One line without the path.
+    package let reason: String
+
+    package init(path: String, reason: String) {
+        self.path = path
+        self.reason = reason
+    }
+}
+
+/// Which pictures give how many squares: each picture once and whole, or crops over several scales.
+package struct CropPlan: Sendable {
+    package let pictures: [String]
+    /// Crops in all; `nil`: each picture once, as `prepare` makes it.
+    package let crops: Int?
+    package let seed: UInt64
+    package let preprocessing: Preprocessing
+    /// Squares of each picture.
+    package let counts: [Int]
+    /// Pictures whose headers can't be read; without crops headers aren't looked at.
+    package let skipped: [SkippedPicture]
+    /// Of all pictures' sizes, which the distribution hangs on; 0 without crops.
+    let sizesHash: UInt64
+    /// The first square of each picture, then `count`.
+    private let starts: [Int]
+
+    /// Reads the pictures' headers if there are crops.
+    ///
+    /// Crops are distributed over pictures in proportion to the square root of the area, summed over the picture's
+    /// scales, by largest remainder. A picture's crops don't depend on the other pictures, only how many there are does.
+    /// - Parameter preprocessing: of the encoder; its size is in 1...65536.
+    /// - Throws: less than one crop, or none of the pictures can be read.
+    package init(
+        _ pictures: [String], crops: Int?, seed: UInt64, preprocessing: Preprocessing,
+        limits: ImageLimits = ImageLimits()
+    ) throws(TrainingError) {
+        self.pictures = pictures
+        self.crops = crops
+        self.seed = seed
+        self.preprocessing = preprocessing
+        if let crops {
+            guard crops > 0 else { throw TrainingError("crops: \(crops), expected at least 1") }
+            let survey = Survey(pictures, size: preprocessing.size, limits: limits)
+            guard survey.weights.contains(where: { $0 > 0 }) else {
+                let first = survey.skipped.first.map { "; \($0.path): \($0.reason)" } ?? ""
+                throw TrainingError("none of the \(pictures.count) pictures can be read\(first)")
+            }
+            skipped = survey.skipped
+            sizesHash = survey.hash
+            counts = Self.distribute(crops, weights: survey.weights)
+        } else {
+            skipped = []
+            sizesHash = 0
+            counts = Array(repeating: 1, count: pictures.count)
+        }
+        starts = counts.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1) }
+    }
+
+    /// Squares in all: the crops, or the pictures.
+    package var count: Int { starts[starts.count - 1] }
+
+    /// The picture that square `index` of all is cut from, and its number among that picture's squares.
+    func square(_ index: Int) -> (picture: Int, crop: Int) {
+        precondition((0..<count).contains(index))
+        var low = 0
+        var high = pictures.count
+        // starts[low] <= index < starts[high]
+        while high - low > 1 {
+            let middle = (low + high) / 2
+            if starts[middle] <= index { low = middle } else { high = middle }
+        }
+        return (low, index - starts[low])
+    }
+
+    /// The square itself, `preprocessing.size` each way, out of the upright picture.
+    func cut(_ image: RGBImage, picture: Int, crop: Int) -> RGBImage {
+        guard crops != nil else { return prepare(image, for: preprocessing) }
+        let crop = Crop(
+            seed: seed, picture: picture, crop: crop, width: image.width, height: image.height,
+            size: preprocessing.size)
+        let square = prepare(image.square(x: crop.x, y: crop.y, side: crop.side), for: preprocessing)
+        return crop.mirrored ? square.mirrored() : square
+    }
+
+    /// Shares of `total` in proportion to `weights` that sum to it: rounded down, the rest to the largest remainders,
+    /// of equal ones to the first.
+    ///
+    /// - Precondition: no weight is negative, one is more than 0.
+    static func distribute(_ total: Int, weights: [Double]) -> [Int] {
+        let sum = weights.reduce(0, +)
+        let quotas = weights.map { Double(total) * ($0 / sum) }
+        var shares = quotas.map { Int($0) }
+        let remainders = zip(quotas, shares).map { $0 - Double($1) }
+        let order = weights.indices.filter { weights[$0] > 0 }.sorted {
+            (remainders[$1], $0) < (remainders[$0], $1)
+        }
+        var rest = total - shares.reduce(0, +)
+        while rest > 0 {
+            for index in order.prefix(rest) { shares[index] += 1 }
+            rest -= min(rest, order.count)
+        }
+        return shares
+    }
+}
+
+/// A square of a picture, in pixels of the upright picture.
+struct Crop: Sendable, Equatable {
+    /// k: the picture as if it were divided by 1.6^k.
+    let scale: Int
+    let x: Int
+    let y: Int
+    let side: Int
+    /// Left and right are exchanged, which is so for half of all crops.
+    let mirrored: Bool
+
+    private static let step = 1.6
+
+    /// Crop number `crop` of a picture. Scale k is drawn in proportion to the square root of the area that it leaves,
+    /// the position evenly.
+    init(seed: UInt64, picture: Int, crop: Int, width: Int, height: Int, size: Int) {
+        var random = Random(seed: seed, .crops, picture, crop)
+        let divisors = Self.divisors(shorter: min(width, height), size: size)
+        var left = random.uniform() * divisors.reduce(0) { $0 + 1 / $1 }
+        var scale = 0
+        while scale < divisors.count - 1, left >= 1 / divisors[scale] {
+            left -= 1 / divisors[scale]
+            scale += 1
+        }
+        self.scale = scale
+        side = min(min(width, height), Int((Double(size) * divisors[scale]).rounded()))
+        x = random.below(width - side + 1)
+        y = random.below(height - side + 1)
+        mirrored = random.uniform() < 0.5
+    }
+
+    /// 1.6^k for scales 0, 1, … of a picture: as long as its shorter edge stays at `size` or more; at least the first.
+    static func divisors(shorter: Int, size: Int) -> [Double] {
+        var divisors = [1.0]
+        var next = step
+        while Double(shorter) / next >= Double(size) {
+            divisors.append(next)
+            next *= step
+        }
+        return divisors
+    }
+}
+
+/// What the headers of all pictures say.
+private struct Survey {
+    /// sqrt(width * height), summed over the picture's scales; 0 where the header can't be read.
+    var weights: [Double] = []
+    var skipped: [SkippedPicture] = []
+    var hash: UInt64
+
+    init(_ pictures: [String], size: Int, limits: ImageLimits) {
+        var hasher = FNV()
+        for path in pictures {
+            do {
+                let (width, height) = try PictureFile.size(path, limits: limits)
+                let scales = Crop.divisors(shorter: min(width, height), size: size).reduce(0) { $0 + 1 / $1 }
+                weights.append((Double(width) * Double(height)).squareRoot() * scales)
+                hasher.add("\(width)x\(height)")
+            } catch {
+                weights.append(0)
+                skipped.append(SkippedPicture(path: path, reason: error.description))
+                hasher.add("")
+            }
+        }
+        hash = hasher.value
+    }
+}
+
+/// 64-bit FNV-1a of texts, each ended by a zero byte.
+struct FNV {
+    private(set) var value: UInt64 = 0xCBF2_9CE4_8422_2325
+
+    mutating func add(_ text: String) {
+        for byte in text.utf8 { add(byte) }
+        add(0)
+    }
+
+    private mutating func add(_ byte: UInt8) { value = (value ^ UInt64(byte)) &* 0x100_0000_01B3 }
+}
+
+extension RGBImage {
+    /// - Precondition: the square lies within the picture.
+    func square(x: Int, y: Int, side: Int) -> RGBImage {
+        precondition(x >= 0 && y >= 0 && side > 0 && x <= width - side && y <= height - side)
+        var cut: [UInt8] = []
+        cut.reserveCapacity(side * side * 3)
+        for row in y..<y + side {
+            let start = (row * width + x) * 3
+            cut.append(contentsOf: pixels[start..<start + side * 3])
+        }
+        return RGBImage(width: side, height: side, pixels: cut)
+    }
+
+    /// Left and right exchanged.
+    func mirrored() -> RGBImage {
+        let flipped = [UInt8](unsafeUninitializedCapacity: pixels.count) { out, filled in
+            pixels.withUnsafeBufferPointer { pixels in
+                for row in 0..<height {
+                    for column in 0..<width {
+                        let from = (row * width + column) * 3, to = (row * width + width - 1 - column) * 3
+                        for channel in 0..<3 { out[to + channel] = pixels[from + channel] }
+                    }
+                }
+            }
+            filled = pixels.count
+        }
+        return RGBImage(width: width, height: height, pixels: flipped)
+    }
+}

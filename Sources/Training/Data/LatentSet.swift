@@ -1,0 +1,140 @@
+import Checkpoint
+
+/// The latents of a cache, all shards mapped into memory; nothing is copied.
+package final class LatentSet: Sendable {
+    /// Latents in all, at least 1.
+    package let count: Int
+    /// C, H, W.
+    package let shape: [Int]
+    /// C * H * W.
+    package let numbers: Int
+    private let shards: [LatentShard]
+    /// The first latent of each shard, then `count`.
+    private let starts: [Int]
+
+    /// Opens a cache that has been made whole.
+    package init(folder: String) throws(TrainingError) {
+        let manifest = try CacheManifest(folder: folder)
+        let layout = try manifest.layout()
+        shape = layout.shape
+        numbers = layout.shape.reduce(1, *)
+        var shards: [LatentShard] = []
+        var starts = [0]
+        for number in 0...(layout.squares - 1) / layout.shard {
+            let path = CacheManifest.shardPath(number, in: folder)
+            let shard = try LatentShard(path: path)
+            guard shard.shape == layout.shape else {
+                throw TrainingError("\(path): latents of shape \(shard.shape), expected \(layout.shape)")
+            }
+            shards.append(shard)
+            starts.append(starts[number] + shard.count)
+        }
+        self.shards = shards
+        self.starts = starts
+        count = starts[starts.count - 1]
+        guard count > 0 else { throw TrainingError("\(folder): holds no latents: none of its pictures could be read") }
+    }
+
+    /// The number in the list of pictures that latent `index` comes from.
+    package func picture(of index: Int) -> Int {
+        let (shard, row) = place(of: index)
+        return Int(shards[shard].pictures[row])
+    }
+
+    /// Lends latent `index`, `numbers` floats in (C, H, W) order.
+    package func withLatent<R, E>(_ index: Int, _ body: (UnsafeBufferPointer<Float>) throws(E) -> R) throws(E) -> R {
+        try body(latent(index))
+    }
+
+    /// Mean and population standard deviation, at least 1e-6, of every number of the latents at `indices`: one pass in
+    /// double precision (Welford 1962), the same for the same order.
+    ///
+    /// - Precondition: there is at least one index.
+    package func statistics(over indices: [Int]) -> (mean: [Float], deviation: [Float]) {
+        precondition(!indices.isEmpty)
+        var mean = [Double](repeating: 0, count: numbers)
+        var squares = [Double](repeating: 0, count: numbers)
+        mean.withUnsafeMutableBufferPointer { mean in
+            squares.withUnsafeMutableBufferPointer { squares in
+                for (done, index) in indices.enumerated() {
+                    let latent = latent(index)
+                    let share = 1 / Double(done + 1)
+                    for number in 0..<latent.count {
+                        let value = Double(latent[number])
+                        let difference = value - mean[number]
+                        mean[number] += difference * share
+                        squares[number] += difference * (value - mean[number])
+                    }
+                }
+            }
+        }
+        let deviation = squares.map { Float(max(1e-6, ($0 / Double(indices.count)).squareRoot())) }
+        return (mean.map { Float($0) }, deviation)
+    }
+
+    /// Latents to train on and latents to validate with, each in ascending order.
+    ///
+    /// Whole pictures go to validation, in random order, until the share is reached, so that no crop of a validation
+    /// picture is trained on. Where a side would stay empty, or there is one picture only, single latents are divided.
+    /// - Parameter share: of the latents; 0: none.
+    package func split(validation share: Double, seed: UInt64) -> (training: [Int], validation: [Int]) {
+        guard share > 0 else { return (Array(0..<count), []) }
+        var random = Random(seed: seed, .split)
+        let owners = (0..<count).map(picture)
+        let sizes = owners.reduce(into: [Int: Int]()) { $0[$1, default: 0] += 1 }
+        let pictures = sizes.keys.sorted()
+        var chosen: Set<Int> = []
+        var taken = 0
+        for position in random.permutation(pictures.count) {
+            guard Double(taken) < share * Double(count) else { break }
+            chosen.insert(pictures[position])
+            taken += sizes[pictures[position]] ?? 0
+        }
+        if taken < count { return divided { chosen.contains(owners[$0]) } }
+        let target = Int((min(share, 1) * Double(count)).rounded())
+        let single = Set(random.permutation(count).prefix(min(max(target, 1), count - 1)))
+        return divided { single.contains($0) }
+    }
+
+    private func divided(_ isValidation: (Int) -> Bool) -> (training: [Int], validation: [Int]) {
+        ((0..<count).filter { !isValidation($0) }, (0..<count).filter(isValidation))
+    }
+
+    /// Writes (x - mean) / deviation of latent after latent, in the order of `indices`.
+    ///
+    /// - Parameter out: has room for `indices.count * numbers` floats.
+    /// - Precondition: `mean` and `deviation` have `numbers` each.
+    package func gather(
+        _ indices: [Int], mean: [Float], deviation: [Float], into out: UnsafeMutablePointer<Float>
+    ) {
+        precondition(mean.count == numbers && deviation.count == numbers)
+        mean.withUnsafeBufferPointer { mean in
+            deviation.withUnsafeBufferPointer { deviation in
+                for (row, index) in indices.enumerated() {
+                    let latent = latent(index)
+                    let target = out + row * numbers
+                    for number in 0..<latent.count {
+                        target[number] = (latent[number] - mean[number]) / deviation[number]
+                    }
+                }
+            }
+        }
+    }
+
+    private func latent(_ index: Int) -> UnsafeBufferPointer<Float> {
+        let (shard, row) = place(of: index)
+        return UnsafeBufferPointer(rebasing: shards[shard].latents[row * numbers..<(row + 1) * numbers])
+    }
+
+    private func place(of index: Int) -> (shard: Int, row: Int) {
+        precondition((0..<count).contains(index))
+        var low = 0
+        var high = shards.count
+        // starts[low] <= index < starts[high]
+        while high - low > 1 {
+            let middle = (low + high) / 2
+            if starts[middle] <= index { low = middle } else { high = middle }
+        }
+        return (low, index - starts[low])
+    }
+}

@@ -1,0 +1,193 @@
+import Checkpoint
+import Foundation
+import Models
+import Tensor
+
+/// Training ReVQ from pictures to a model's folder (arXiv 2507.10547), and on from where an earlier run of the same job
+/// stopped, to the same numbers. Belongs to the thread that made it.
+package final class TrainingRun {
+    private let job: TrainingJob
+    private let tell: (TrainingEvent) -> Void
+    /// What the latents were made from, as the state's file holds it.
+    private let latentsMark: String
+    private let data: TrainingSet
+    private let trainer: Trainer
+    private var epoch: Int
+    private let total: Int
+
+    /// Encodes what is missing of the latents, and sets up everything or restores it.
+    ///
+    /// - Throws: `TrainingError` and the errors of what it reads and writes, each one clear line.
+    package init(_ job: TrainingJob, _ tell: @escaping (TrainingEvent) -> Void) throws {
+        self.job = job
+        self.tell = tell
+        let pictures = try PictureList.read(job.images)
+        try Self.makeFolder(job.stateFolder)
+        try Self.encode(pictures, job, tell)
+        let latents = try LatentSet(folder: job.latents)
+        latentsMark = try CacheManifest(folder: job.latents).mark
+        let found = try TrainingState.latest(in: job.stateFolder)
+        if let found {
+            guard found.latents == latentsMark else {
+                throw TrainingError(
+                    "\(found.path): this run trains on other latents than those in \(job.latents); expected the same "
+                        + "--vae, --images, --crops and --seed, or another --out")
+            }
+            data = try found.trainingSet(latents)
+        } else {
+            data = try Self.trainingSet(latents, job)
+        }
+        let settings = try job.choice.sized(training: data.training.count, shape: latents.shape)
+        trainer = Trainer(
+            settings, channels: latents.shape[0], height: latents.shape[1], width: latents.shape[2])
+        let perEpoch = (data.training.count + settings.batch - 1) / settings.batch
+        total = settings.steps ?? settings.epochs * perEpoch
+        if let found {
+            try Self.requireEqual(found, settings)
+            try found.restore(trainer)
+            epoch = found.epoch
+        } else {
+            trainer.codebooks.start(from: data, settings)
+            epoch = 0
+            try writeState()
+        }
+    }
+
+    /// Trains to the end and writes the model.
+    package func run() throws -> TrainingSummary {
+        let settings = trainer.settings
+        var log = try TrainingLog(path: job.out + "/log.jsonl", keepingThrough: trainer.step > 0 ? trainer.step : -1)
+        tell(
+            .began(
+                settings: settings, training: data.training.count, validation: data.validation.count,
+                step: trainer.step))
+        while trainer.step < total {
+            try trainEpoch(&log)
+            let record = endOfEpoch()
+            try log.append(record)
+            tell(.epoch(record))
+            try writeState()
+        }
+        try AtomicFile.write(
+            Array(LossPlot.svg(log.records, title: "\(job.name): loss and use of codes").utf8),
+            to: job.out + "/loss.svg")
+        let summary = summary()
+        try ModelExport(job: job, trainer: trainer, data: data, summary: summary, epoch: epoch).write()
+        return summary
+    }
+
+    private func trainEpoch(_ log: inout TrainingLog) throws {
+        let settings = trainer.settings
+        var random = Random(seed: settings.seed, .order, epoch)
+        let order = random.permutation(data.training.count)
+        var done = 0
+        let clock = ContinuousClock()
+        for first in stride(from: 0, to: order.count, by: settings.batch) where trainer.step < total {
+            let batch = order[first..<min(first + settings.batch, order.count)].map { data.training[$0] }
+            let start = clock.now
+            let progress = Double(trainer.step) / Double(total)
+            let losses = trainer.train(data, batch, progress: progress)
+            done += batch.count
+            var record = TrainingRecord(.step, step: trainer.step, epoch: epoch)
+            record.loss = losses.total
+            record.quantizerLoss = losses.quantizer
+            record.rectifierLoss = losses.rectifier
+            record.rate = trainer.rate(at: progress)
+            record.imagesPerSecond = Double(batch.count) / ((clock.now - start) / .seconds(1))
+            record.usage = trainer.codebooks.usage
+            guard losses.total.isFinite else {
+                throw TrainingError(
+                    "step \(trainer.step): the loss is \(losses.total), expected a finite number; the state before this "
+                        + "epoch stays in \(job.stateFolder): try a lower --rate in another --out")
+            }
+            if trainer.step % job.logSteps == 0 || trainer.step == 1 { try log.append(record) }
+            tell(.step(record, done: trainer.step * settings.batch, total: total * settings.batch))
+        }
+    }
+
+    /// Moves codes that nothing chose, and measures on the validation set.
+    private func endOfEpoch() -> TrainingRecord {
+        let settings = trainer.settings
+        var record = TrainingRecord(.epoch, step: trainer.step, epoch: epoch)
+        record.usage = trainer.codebooks.usage
+        let mayMove = Double(trainer.step) / Double(total) < settings.resetUntil
+        record.moved = trainer.codebooks.reset(
+            share: mayMove ? settings.resetShare : 0, noise: Float(settings.resetNoise), seed: settings.seed,
+            epoch: epoch)
+        if !data.validation.isEmpty {
+            let losses = trainer.validate(data, data.validation)
+            record.validationQuantized = losses.quantizer
+            record.validationRectified = trainer.rectifier == nil ? nil : losses.rectifier
+        }
+        epoch += 1
+        return record
+    }
+
+    private func summary() -> TrainingSummary {
+        let training = trainer.validate(data, data.training)
+        return TrainingSummary(
+            steps: trainer.step, epochs: epoch, usage: trainer.codebooks.usage(over: data), training: training,
+            validation: data.validation.isEmpty ? nil : trainer.validate(data, data.validation),
+            model: job.modelFolder)
+    }
+
+    private func writeState() throws {
+        try TrainingState.write(trainer, data, epoch: epoch, latents: latentsMark, in: job.stateFolder)
+    }
+
+    // MARK: - Setting up
+
+    private static func encode(
+        _ pictures: [String], _ job: TrainingJob, _ tell: (TrainingEvent) -> Void
+    ) throws {
+        let encoder = try LatentEncoder(folder: job.vae, threads: job.threads)
+        let plan = try CropPlan(
+            pictures, crops: job.crops, seed: job.choice.settings.seed, preprocessing: encoder.preprocessing,
+            limits: job.limits)
+        // What can be told now isn't told after hours of encoding.
+        _ = try job.choice.sized(
+            training: plan.count, shape: [encoder.channels, encoder.height, encoder.width])
+        try LatentCache.build(
+            in: job.latents, plan: plan, source: encoder, limits: job.limits,
+            progress: { tell(.encoded(done: $0, total: $1)) },
+            skipped: { tell(.skipped(SkippedPicture(path: $0, reason: $1))) })
+    }
+
+    private static func trainingSet(_ latents: LatentSet, _ job: TrainingJob) throws(TrainingError) -> TrainingSet {
+        let settings = job.choice.settings
+        let (training, validation) = latents.split(validation: settings.validation, seed: settings.seed)
+        let (mean, deviation) = latents.statistics(over: training)
+        return TrainingSet(latents, training: training, validation: validation, mean: mean, deviation: deviation)
+    }
+
+    private static func requireEqual(_ state: TrainingState, _ settings: TrainingSettings) throws(TrainingError) {
+        guard let name = settings.difference(from: state.settings) else { return }
+        throw TrainingError(
+            "\(state.path): this run was begun with another \(name); expected the same settings, or another --out")
+    }
+
+    static func makeFolder(_ path: String) throws(TrainingError) {
+        do {
+            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+        } catch {
+            throw TrainingError("\(path): the folder cannot be made: \(error.localizedDescription)")
+        }
+    }
+}
+
+extension LearnedCodebooks {
+    /// Share of the codes that are some training vector's nearest.
+    func usage(over data: TrainingSet) -> Double {
+        let batch = 64, tokens = data.numbers / dimensions
+        let x = FloatBuffer(count: batch * data.numbers), quantized = FloatBuffer(count: x.count)
+        var used = [Bool](repeating: false, count: books * count)
+        for first in stride(from: 0, to: data.training.count, by: batch) {
+            let part = Array(data.training[first..<min(first + batch, data.training.count)])
+            data.gather(part, into: x.data)
+            for (row, id) in assign(x.data, rows: part.count * tokens, quantized: quantized.data).enumerated() {
+                used[row % books * count + Int(id)] = true
+            }
+        }
+        return Double(used.count { $0 }) / Double(used.count)
+    }
+}

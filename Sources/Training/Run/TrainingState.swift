@@ -1,0 +1,179 @@
+import Checkpoint
+import Foundation
+import JSON
+
+/// Everything that a run needs to go on as if it had never stopped, in `state/step-N.safetensors`:
+///
+/// | tensor | shape |
+/// |---|---|
+/// | `codes` | (books, K, d) |
+/// | `rectifier.NAME` | PyTorch's |
+/// | `first.…`, `second.…` | AdamW's moments of each of these, once there has been a step |
+/// | `mean`, `std` | (C H W), of the training latents |
+/// | `train`, `validation` | indices of latents in the cache |
+///
+/// The metadata holds `settings`, `latents` (what the cache was made from), `step` and `epoch`. Written whole or not at
+/// all, at the end of an epoch, when no code's use is being counted.
+struct TrainingState {
+    let path: String
+    let step: Int
+    /// Epochs done.
+    let epoch: Int
+    let settings: String
+    let latents: String
+    private let file: CheckpointFile
+
+    private static let prefix = "step-"
+    private static let ending = ".safetensors"
+    /// A state before the last is a way back where the last turns out bad.
+    private static let kept = 2
+
+    /// The state with the most steps; `nil` where there is none.
+    static func latest(in folder: String) throws(TrainingError) -> TrainingState? {
+        guard let step = steps(in: folder).last else { return nil }
+        return try TrainingState(path: path(of: step, in: folder))
+    }
+
+    private static func path(of step: Int, in folder: String) -> String { "\(folder)/\(prefix)\(step)\(ending)" }
+
+    /// Ascending.
+    private static func steps(in folder: String) -> [Int] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        return names.compactMap { name in
+            guard name.hasPrefix(prefix), name.hasSuffix(ending) else { return nil }
+            return Int(name.dropFirst(prefix.count).dropLast(ending.count))
+        }.sorted()
+    }
+
+    private init(path: String) throws(TrainingError) {
+        self.path = path
+        do {
+            file = try CheckpointFile(path: path)
+        } catch {
+            throw TrainingError("\(error); remove this file to go on from the state before it")
+        }
+        let data = file.metadata
+        guard let step = data["step"].flatMap({ Int($0) }), let epoch = data["epoch"].flatMap({ Int($0) }),
+            let settings = data["settings"], let latents = data["latents"], step >= 0, epoch >= 0
+        else {
+            throw TrainingError("\(path): expected metadata step, epoch, settings and latents of a training run")
+        }
+        (self.step, self.epoch, self.settings, self.latents) = (step, epoch, settings, latents)
+    }
+
+    // MARK: - Reading
+
+    /// The set that the run trained on.
+    func trainingSet(_ latents: LatentSet) throws(TrainingError) -> TrainingSet {
+        let mean = try floats("mean", count: latents.numbers), deviation = try floats("std", count: latents.numbers)
+        let training = try indices("train", below: latents.count)
+        guard !training.isEmpty else { throw TrainingError("\(path): train: expected at least one index, found none") }
+        return TrainingSet(
+            latents, training: training, validation: try indices("validation", below: latents.count), mean: mean,
+            deviation: deviation)
+    }
+
+    /// Puts numbers and counters back.
+    func restore(_ trainer: Trainer) throws(TrainingError) {
+        let books = trainer.codebooks
+        try restore("codes", books.codes.data, count: books.codes.count) { books.load($0, into: $1) }
+        if step > 0 {
+            let optimizer = trainer.codeOptimizer
+            try restore("first.codes", optimizer.first.data, count: books.codes.count) { books.load($0, into: $1) }
+            try restore("second.codes", optimizer.second.data, count: books.codes.count) { books.load($0, into: $1) }
+        }
+        if let rectifier = trainer.rectifier, let optimizer = trainer.rectifierOptimizer {
+            try restore("rectifier.", rectifier, to: rectifier.parameters.data)
+            if step > 0 {
+                try restore("first.rectifier.", rectifier, to: optimizer.first.data)
+                try restore("second.rectifier.", rectifier, to: optimizer.second.data)
+            }
+            rectifier.parametersChanged()
+        }
+        trainer.step = step
+    }
+
+    private func restore(
+        _ name: String, _ flat: UnsafeMutablePointer<Float>, count: Int,
+        _ load: ([Float], UnsafeMutablePointer<Float>) -> Void
+    ) throws(TrainingError) {
+        load(try floats(name, count: count), flat)
+    }
+
+    private func restore(
+        _ prefix: String, _ rectifier: Rectifier, to flat: UnsafeMutablePointer<Float>
+    ) throws(TrainingError) {
+        for parameter in rectifier.table.parameters {
+            let values = try floats(prefix + parameter.name, count: parameter.count)
+            for index in values.indices { flat[parameter.offset + parameter.position(index)] = values[index] }
+        }
+    }
+
+    private func floats(_ name: String, count: Int) throws(TrainingError) -> [Float] {
+        do {
+            let found = try file.floats(name)
+            guard found.count == count else {
+                throw TrainingError("\(path): \(name): \(found.count) numbers, expected \(count)")
+            }
+            return found
+        } catch let error as TrainingError {
+            throw error
+        } catch {
+            throw TrainingError("\(error)")
+        }
+    }
+
+    private func indices(_ name: String, below bound: Int) throws(TrainingError) -> [Int] {
+        guard let info = file.tensors[name], info.type == .int32, let bytes = try? file.lent(name) else {
+            throw TrainingError("\(path): \(name): expected int32 indices of latents")
+        }
+        let found = bytes.bindMemory(to: Int32.self).map { Int($0) }
+        guard found.allSatisfy((0..<bound).contains) else {
+            throw TrainingError("\(path): \(name): expected indices below \(bound), the cache's latents")
+        }
+        return found
+    }
+
+    // MARK: - Writing
+
+    /// Writes the state and removes those before the last.
+    static func write(
+        _ trainer: Trainer, _ data: TrainingSet, epoch: Int, latents: String, in folder: String
+    ) throws(FileWriteError) {
+        let books = trainer.codebooks
+        let shape = [books.books, books.count, books.dimensions]
+        var tensors = [
+            NewTensor(name: "codes", shape: shape, books.values()),
+            NewTensor(name: "mean", shape: [data.mean.count], data.mean),
+            NewTensor(name: "std", shape: [data.deviation.count], data.deviation),
+            NewTensor(name: "train", shape: [data.training.count], values: .int32(data.training.map { Int32($0) })),
+            NewTensor(
+                name: "validation", shape: [data.validation.count], values: .int32(data.validation.map { Int32($0) })),
+        ]
+        var moments: [(name: String, of: (AdamW) -> UnsafeMutablePointer<Float>)] = []
+        if trainer.step > 0 { moments = [("first.", { $0.first.data }), ("second.", { $0.second.data })] }
+        for moment in moments {
+            let values = books.values(of: moment.of(trainer.codeOptimizer))
+            tensors.append(NewTensor(name: moment.name + "codes", shape: shape, values))
+        }
+        if let rectifier = trainer.rectifier, let optimizer = trainer.rectifierOptimizer {
+            for tensor in rectifier.tensors() {
+                tensors.append(NewTensor(name: "rectifier." + tensor.name, shape: tensor.shape, tensor.values))
+            }
+            for moment in moments {
+                for tensor in rectifier.tensors(of: moment.of(optimizer)) {
+                    let name = moment.name + "rectifier." + tensor.name
+                    tensors.append(NewTensor(name: name, shape: tensor.shape, tensor.values))
+                }
+            }
+        }
+        let metadata = [
+            "settings": trainer.settings.json.description, "latents": latents, "step": String(trainer.step),
+            "epoch": String(epoch),
+        ]
+        try SafetensorsWriter.write(tensors, metadata: metadata, to: path(of: trainer.step, in: folder))
+        for step in steps(in: folder).dropLast(kept) {
+            try? FileManager.default.removeItem(atPath: path(of: step, in: folder))
+        }
+    }
+}
