@@ -1,4 +1,5 @@
-# make serve MODEL=ID=FOLDER   sets up everything, builds, serves
+# make serve                   sets up everything, builds, serves the built-in model; MODEL=ID=FOLDER for another
+# make install                 builds, installs below PREFIX (/usr/local), itself below DESTDIR where that is given
 # make test                    sets up everything, lints, builds without warnings, tests
 # make goldens GOLDENS=FOLDER  full-size models against the reference's goldens (gigabytes, minutes)
 SHELL := /bin/bash
@@ -7,9 +8,13 @@ LISTEN ?= 127.0.0.1:8080
 MODEL ?=
 ARGS ?=
 NAMES ?=
+PREFIX ?= /usr/local
+DESTDIR ?=
+BUILT_IN := Sources/tessera/Resources/revq-mini
+SHARE = $(DESTDIR)$(PREFIX)/share/tessera/revq-mini
 export SWIFT_BACKTRACE := enable=no
 
-.PHONY: setup build serve test lint format goldens clean
+.PHONY: setup build serve install test lint format goldens clean
 
 setup:
 	@scripts/setup
@@ -18,9 +23,13 @@ build: setup
 	$(SWIFT) build -c release --product tessera
 
 serve: build
-	@if [ -z "$(MODEL)" ]; then \
-	  echo "make serve needs a model: make serve MODEL=ID=FOLDER (README, 'Models')" >&2; exit 2; fi
-	.build/release/tessera serve --listen $(LISTEN) --model $(MODEL) $(ARGS)
+	.build/release/tessera serve --listen $(LISTEN) $(if $(MODEL),--model $(MODEL)) $(ARGS)
+
+install: build
+	install -d "$(DESTDIR)$(PREFIX)/bin" "$(SHARE)/vae"
+	install -m 755 .build/release/tessera "$(DESTDIR)$(PREFIX)/bin/tessera"
+	install -m 644 $(addprefix $(BUILT_IN)/,README.md revq-mini.yaml model.safetensors preprocessor.safetensors) "$(SHARE)"
+	install -m 644 $(addprefix $(BUILT_IN)/vae/,config.json diffusion_pytorch_model.safetensors) "$(SHARE)/vae"
 
 lint: setup
 	$(SWIFT) format lint --strict --parallel --recursive Package.swift Sources Tests Benchmarks

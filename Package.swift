@@ -38,7 +38,7 @@ let package = Package(
             name: "tessera",
             dependencies: [
                 "TokenService", "HTTPServer", "Batching", "Models", "Checkpoint", "Evaluation", "ImageInput", "JSON",
-                "TokenizerCore", arguments, logging,
+                "TokenizerCore", "Training", arguments, logging,
             ], swiftSettings: strict),
         .executableTarget(
             name: "tessera-bench", dependencies: ["Models", "Tensor"], path: "Benchmarks/Engine", swiftSettings: strict),
@@ -89,5 +89,6 @@ let package = Package(
             ["Models", "Checkpoint", "Tensor", "CKernels", "ImageInput", "JSON", "TokenizerCore", "Recipe"],
             exclude: ["Fixtures"]),
         tests("Recipe", ["TokenizerCore"]),
+        tests("tessera", ["Models", "ImageInput", "TokenizerCore", "Recipe"]),
     ]
 )

@@ -10,6 +10,7 @@ struct Encode: ParsableCommand {
             Prints what POST /v1/encode answers, byte for byte.
 
             Examples:
+              tessera encode photo.jpg
               tessera encode --model models/sftok-b photo.jpg
               tessera encode --model models/sftok-b --npy --out tokens.npy *.png
             """)

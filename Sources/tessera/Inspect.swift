@@ -8,19 +8,25 @@ struct Inspect: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Tells what a model folder holds, or what is missing or misshapen in it.",
         discussion: """
-            Example:
+            Examples:
+              tessera inspect
               tessera inspect models/sftok-b
               tessera inspect r=models/revq-512t,vae=models/dc-ae-f32c32
             """)
 
-    @Argument(help: "A model: FOLDER or ID=FOLDER[,vae=FOLDER][,preprocessor=FILE].")
-    var model: String
+    @Argument(
+        help: """
+            A model: FOLDER or ID=FOLDER[,vae=FOLDER][,preprocessor=FILE] (default: \(DefaultModel.variable), else the \
+            built-in one).
+            """)
+    var model: String?
 
     @OptionGroup var locations: ModelLocations
 
     func run() throws {
         do {
-            let description = try ModelLoader.load(locations.source(model), threads: locations.threads).description
+            let source = try locations.source(model, expected: "FOLDER")
+            let description = try ModelLoader.load(source, threads: locations.threads).description
             for (name, value) in Self.lines(description) { print(Self.padded(name) + value) }
             for warning in description.warnings { print(Self.padded("warning") + warning) }
         } catch CheckpointError.several(let defects) {

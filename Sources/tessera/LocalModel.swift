@@ -22,8 +22,9 @@ struct ModelLocations: ParsableArguments {
         }
     }
 
-    func source(_ text: String) throws -> ModelSource {
-        var source = try ModelSource(parsing: text)
+    /// The model that `text` names; `nil`: the default model, and `expected` is what its error asks for.
+    func source(_ text: String?, expected: String = "--model FOLDER") throws -> ModelSource {
+        var source = try text.map { try ModelSource(parsing: $0) } ?? DefaultModel.source(expected: expected)
         source.vae = source.vae ?? vae
         source.preprocessor = source.preprocessor ?? preprocessor
         return source
@@ -32,8 +33,12 @@ struct ModelLocations: ParsableArguments {
 
 /// One model for the commands that work on files.
 struct LocalModel: ParsableArguments {
-    @Option(help: "The model: [ID=]FOLDER[,vae=FOLDER][,preprocessor=FILE].")
-    var model: String
+    @Option(
+        help: """
+            The model: [ID=]FOLDER[,vae=FOLDER][,preprocessor=FILE] (default: \(DefaultModel.variable), else the \
+            built-in one).
+            """)
+    var model: String?
 
     @OptionGroup var locations: ModelLocations
 

@@ -16,6 +16,7 @@ struct Serve: ParsableCommand {
             accepted; a second one ends at once.
 
             Examples:
+              tessera serve
               tessera serve --model models/sftok-b
               tessera serve --listen 127.0.0.1:8080 --model b=models/sftok-b --model r=models/revq-512t
             """)
@@ -23,8 +24,12 @@ struct Serve: ParsableCommand {
     @Option(help: "HOST:PORT, [IPV6]:PORT or unix:PATH; repeatable.")
     var listen: [String] = ["127.0.0.1:8080"]
 
-    @Option(help: "A model: [ID=]FOLDER[,vae=FOLDER][,preprocessor=FILE]; repeatable.")
-    var model: [String]
+    @Option(
+        help: """
+            A model: [ID=]FOLDER[,vae=FOLDER][,preprocessor=FILE]; repeatable (default: \(DefaultModel.variable), else \
+            the built-in one).
+            """)
+    var model: [String] = []
 
     @OptionGroup var locations: ModelLocations
 
@@ -62,7 +67,6 @@ struct Serve: ParsableCommand {
         for (name, value, range) in ranges where !range.contains(value) {
             throw ValidationError("\(name) is \(value), expected \(range.lowerBound) to \(range.upperBound)")
         }
-        guard !model.isEmpty else { throw ValidationError("no model: expected --model [ID=]FOLDER") }
     }
 
     func run() throws {
@@ -71,7 +75,7 @@ struct Serve: ParsableCommand {
         Self.raiseDescriptorLimit()
         LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
         let logger = Logger(label: "tessera")
-        let sources = try model.map(locations.source)
+        let sources = try sources(logger)
         // What can be told without loading is told before anybody can connect.
         for source in sources { try ModelLoader.checkFiles(source) }
         if let twin = Dictionary(grouping: sources, by: \.id).first(where: { $0.value.count > 1 }) {
@@ -96,6 +100,13 @@ struct Serve: ParsableCommand {
         let stop = Stop(
             service: service, server: server, logger: logger, drainDelay: .seconds(drainDelay), grace: .seconds(grace))
         withExtendedLifetime(stop.watchSignals()) { dispatchMain() }
+    }
+
+    private func sources(_ logger: Logger) throws -> [ModelSource] {
+        guard model.isEmpty else { return try model.map { try locations.source($0) } }
+        let source = try locations.source(nil)
+        logger.info("no --model given: serving \(source.id) from \(source.folder)")
+        return [source]
     }
 
     /// Every connection takes a descriptor; the soft limit is often 1,024.

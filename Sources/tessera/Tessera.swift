@@ -7,7 +7,7 @@ struct Tessera: ParsableCommand {
         commandName: "tessera",
         abstract: "Turns images into discrete tokens and tokens into images, with SFTok and ReVQ.",
         version: "0.1.0",
-        subcommands: [Serve.self, Encode.self, Decode.self, Reconstruct.self, Eval.self, Inspect.self])
+        subcommands: [Serve.self, Encode.self, Decode.self, Reconstruct.self, Eval.self, Inspect.self, Train.self])
 
     /// Exit 0: done; 1: failed; 2: wrong usage.
     static func main() {

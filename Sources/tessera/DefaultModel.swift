@@ -1,0 +1,47 @@
+import Foundation
+import Models
+
+/// The model of a command that is given none: the one `TESSERA_MODEL` names, else the one that came with the
+/// executable, where a build (`Tessera_tessera.resources`) or an installation (`share/tessera`) puts it.
+enum DefaultModel {
+    /// An environment variable, in the form that `--model` takes.
+    static let variable = "TESSERA_MODEL"
+
+    private static let name = "revq-mini"
+
+    /// - Parameter expected: what the user could have given, for the error.
+    static func source(expected: String) throws -> ModelSource {
+        try source(
+            environment: ProcessInfo.processInfo.environment, executable: executable(), exists: Files.isDirectory,
+            expected: expected)
+    }
+
+    /// - Parameters:
+    ///   - executable: its absolute path, links resolved; `nil` where that isn't known.
+    ///   - exists: whether there is a folder at a path.
+    /// - Throws: `ModelError` for a variable that can't be read, `CommandFailure` where there is no model.
+    static func source(
+        environment: [String: String], executable: String?, exists: (String) -> Bool, expected: String
+    ) throws -> ModelSource {
+        if let text = environment[variable], !text.isEmpty { return try ModelSource(parsing: text, from: variable) }
+        let places = executable.map(folders) ?? []
+        if let folder = places.first(where: exists) { return ModelSource(id: name, folder: folder) }
+        let looked = places.isEmpty ? "this executable's folder is unknown" : "no " + places.joined(separator: ", no ")
+        throw CommandFailure("no model: \(variable) is not set, \(looked); expected \(expected)")
+    }
+
+    /// Where the model of an executable may be, the likeliest first.
+    private static func folders(executable: String) -> [String] {
+        let binaries = URL(fileURLWithPath: executable).deletingLastPathComponent()
+        let prefix = binaries.deletingLastPathComponent()
+        // Not Bundle.module: it holds the build's absolute path, and traps where it finds nothing.
+        return [
+            binaries.appendingPathComponent("Tessera_tessera.resources/\(name)").path,
+            prefix.appendingPathComponent("share/tessera/\(name)").path,
+        ]
+    }
+
+    private static func executable() -> String? {
+        try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+    }
+}
