@@ -102,10 +102,18 @@ package final class Trainer {
 
     /// Losses over these latents without learning.
     package func validate(_ data: any TrainingLatents, _ indices: [Int]) -> TrainingLosses {
+        measure(data, indices).losses
+    }
+
+    /// Losses over these latents without learning, and the share of the codes that are some vector's nearest.
+    package func measure(_ data: any TrainingLatents, _ indices: [Int]) -> (losses: TrainingLosses, usage: Double) {
         var sums = TrainingLosses()
+        var isUsed = [Bool](repeating: false, count: codebooks.books * codebooks.count)
         for first in stride(from: 0, to: indices.count, by: settings.batch) {
             let batch = Array(indices[first..<min(first + settings.batch, indices.count)])
-            _ = quantize(data, batch)
+            for (row, id) in quantize(data, batch).enumerated() {
+                isUsed[row % codebooks.books * codebooks.count + Int(id)] = true
+            }
             for index in 0..<batch.count * numbers {
                 let difference = quantized.data[index] - latents.data[index]
                 sums.quantizer += Double(difference * difference)
@@ -113,7 +121,10 @@ package final class Trainer {
             sums.rectifier += rectify(batch.count, scale: nil)
         }
         let mean = 1 / Double(max(1, indices.count) * numbers)
-        return TrainingLosses(quantizer: sums.quantizer * mean, rectifier: sums.rectifier * mean)
+        return (
+            TrainingLosses(quantizer: sums.quantizer * mean, rectifier: sums.rectifier * mean),
+            Double(isUsed.count { $0 }) / Double(isUsed.count)
+        )
     }
 
     private func quantize(_ data: any TrainingLatents, _ batch: [Int]) -> [Int32] {

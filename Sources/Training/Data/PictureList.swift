@@ -1,53 +1,23 @@
 import Foundation
+import ImageInput
 
 /// The pictures of a training set, by path.
 package enum PictureList {
-    private static let endings = [".png", ".jpg", ".jpeg"]
     private static let listBytes = 1 << 30
 
-    /// - Parameter path: a folder, of which all `*.png`, `*.jpg` and `*.jpeg` in any case count, in subfolders too,
-    ///   hidden ones left out, sorted by their paths' bytes; or a text file in UTF-8 with a path a line, in its order,
+    /// - Parameter path: a folder, as `PictureFolder` lists it; or a text file in UTF-8 with a path a line, in its order,
     ///   where blank lines don't count and a relative path starts from the file's folder.
     /// - Throws: no such path, a folder that can't be listed, a file that isn't UTF-8, nothing found.
     package static func read(_ path: String) throws(TrainingError) -> [String] {
-        guard let kind = Kind(of: path) else {
+        var isFolder: ObjCBool = false
+        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
             throw TrainingError("\(path): there is no such folder or list of pictures")
         }
-        let found = kind.isFolder ? try folder(path, kind) : try list(path)
-        guard !found.isEmpty else {
-            throw TrainingError(
-                kind.isFolder
-                    ? "\(path): no pictures found; expected *.png, *.jpg or *.jpeg in the folder or below it"
-                    : "\(path): no pictures found; expected a path a line")
-        }
-        return found
-    }
-
-    private static func folder(_ root: String, _ kind: Kind) throws(TrainingError) -> [String] {
-        var found: [String] = []
-        // Links are followed, and may lead back up.
-        var seen: Set<Kind> = [kind]
-        var folders = [root]
-        while let folder = folders.popLast() {
-            for name in try names(in: folder) where !name.hasPrefix(".") {
-                let path = folder.hasSuffix("/") ? folder + name : "\(folder)/\(name)"
-                if let kind = Kind(of: path), kind.isFolder {
-                    if seen.insert(kind).inserted { folders.append(path) }
-                } else if endings.contains(where: name.lowercased().hasSuffix) {
-                    found.append(path)
-                }
-            }
-        }
-        return found.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
-    }
-
-    /// In one order everywhere, since of two links to a folder the first counts.
-    private static func names(in folder: String) throws(TrainingError) -> [String] {
+        guard isFolder.boolValue else { return try list(path) }
         do {
-            return try FileManager.default.contentsOfDirectory(atPath: folder)
-                .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+            return try PictureFolder.pictures(in: path)
         } catch {
-            throw TrainingError("\(folder): cannot be listed: \(error.localizedDescription)")
+            throw TrainingError(error.description)
         }
     }
 
@@ -64,24 +34,9 @@ package enum PictureList {
         let base = path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
         // A byte order mark belongs to no path.
         let lines = text.unicodeScalars.drop { $0 == "\u{FEFF}" }.split { $0 == "\n" || $0 == "\r" }
-        return lines.map(String.init).filter { !$0.allSatisfy(\.isWhitespace) }.map { line in
-            line.hasPrefix("/") ? line : base + line
-        }
-    }
-}
-
-/// Which file it is, after links.
-private struct Kind: Hashable {
-    let device: UInt64
-    let number: UInt64
-    let isFolder: Bool
-
-    init?(of path: String) {
-        var status = stat()
-        guard stat(path, &status) == 0 else { return nil }
-        device = UInt64(status.st_dev)
-        number = UInt64(status.st_ino)
-        isFolder = status.st_mode & S_IFMT == S_IFDIR
+        let paths = lines.map(String.init).filter { !$0.allSatisfy(\.isWhitespace) }
+        guard !paths.isEmpty else { throw TrainingError("\(path): no pictures found; expected a path a line") }
+        return paths.map { $0.hasPrefix("/") ? $0 : base + $0 }
     }
 }
 

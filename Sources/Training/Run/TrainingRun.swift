@@ -1,7 +1,6 @@
 import Checkpoint
 import Foundation
 import Models
-import Tensor
 
 /// Training ReVQ from pictures to a model's folder (arXiv 2507.10547), and on from where an earlier run of the same job
 /// stopped, to the same numbers. Belongs to the thread that made it.
@@ -124,9 +123,9 @@ package final class TrainingRun {
     }
 
     private func summary() -> TrainingSummary {
-        let training = trainer.validate(data, data.training)
+        let (training, usage) = trainer.measure(data, data.training)
         return TrainingSummary(
-            steps: trainer.step, epochs: epoch, usage: trainer.codebooks.usage(over: data), training: training,
+            steps: trainer.step, epochs: epoch, usage: usage, training: training,
             validation: data.validation.isEmpty ? nil : trainer.validate(data, data.validation),
             model: job.modelFolder)
     }
@@ -172,22 +171,5 @@ package final class TrainingRun {
         } catch {
             throw TrainingError("\(path): the folder cannot be made: \(error.localizedDescription)")
         }
-    }
-}
-
-extension LearnedCodebooks {
-    /// Share of the codes that are some training vector's nearest.
-    func usage(over data: TrainingSet) -> Double {
-        let batch = 64, tokens = data.numbers / dimensions
-        let x = FloatBuffer(count: batch * data.numbers), quantized = FloatBuffer(count: x.count)
-        var used = [Bool](repeating: false, count: books * count)
-        for first in stride(from: 0, to: data.training.count, by: batch) {
-            let part = Array(data.training[first..<min(first + batch, data.training.count)])
-            data.gather(part, into: x.data)
-            for (row, id) in assign(x.data, rows: part.count * tokens, quantized: quantized.data).enumerated() {
-                used[row % books * count + Int(id)] = true
-            }
-        }
-        return Double(used.count { $0 }) / Double(used.count)
     }
 }
