@@ -39,7 +39,7 @@ let package = Package(
             dependencies: [
                 "TokenService", "HTTPServer", "Batching", "Models", "Checkpoint", "Evaluation", "ImageInput", "JSON",
                 "TokenizerCore", "Training", arguments, logging,
-            ], swiftSettings: strict),
+            ], resources: [.copy("Resources/revq-mini")], swiftSettings: strict),
         .executableTarget(
             name: "tessera-bench", dependencies: ["Models", "Tensor"], path: "Benchmarks/Engine", swiftSettings: strict),
         module(
