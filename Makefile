@@ -26,10 +26,10 @@ serve: build
 	.build/release/tessera serve --listen $(LISTEN) $(if $(MODEL),--model $(MODEL)) $(ARGS)
 
 install: build
-	install -d "$(DESTDIR)$(PREFIX)/bin" "$(SHARE)/vae"
+	install -d "$(DESTDIR)$(PREFIX)/bin" "$(SHARE)"
 	install -m 755 .build/release/tessera "$(DESTDIR)$(PREFIX)/bin/tessera"
-	install -m 644 $(addprefix $(BUILT_IN)/,README.md revq-mini.yaml model.safetensors preprocessor.safetensors) "$(SHARE)"
-	install -m 644 $(addprefix $(BUILT_IN)/vae/,config.json diffusion_pytorch_model.safetensors) "$(SHARE)/vae"
+	cp -R $(BUILT_IN)/. "$(SHARE)"
+	chmod -R u=rwX,go=rX "$(SHARE)"
 
 lint: setup
 	$(SWIFT) format lint --strict --parallel --recursive Package.swift Sources Tests Benchmarks

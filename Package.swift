@@ -89,6 +89,6 @@ let package = Package(
             ["Models", "Checkpoint", "Tensor", "CKernels", "ImageInput", "JSON", "TokenizerCore", "Recipe"],
             exclude: ["Fixtures"]),
         tests("Recipe", ["TokenizerCore"]),
-        tests("tessera", ["Models", "ImageInput", "TokenizerCore", "Recipe"]),
+        tests("tessera", ["Models", "ImageInput", "JSON", "TokenizerCore", "Recipe"]),
     ]
 )

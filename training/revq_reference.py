@@ -122,14 +122,15 @@ class Codebooks(torch.nn.Module):
         """Moves codes that were never used, at most `share` of a book, to the most used ones plus noise."""
         count = self.codes.shape[1]
         for book, (codes, uses) in enumerate(zip(self.codes, self.uses)):
-            number = min(max(int(share * count), 1), int((uses == 0).sum())) if share > 0 else 0
-            if number == 0:
+            unused = int((uses == 0).sum())
+            number = min(max(int(share * count), 1), unused) if share > 0 else 0
+            if number == 0 or unused == count:
                 continue
             order = uses.argsort(descending=True, stable=True)
             drawn = Random(seed, RESET, epoch, book).normal(number * codes.shape[1])
             offsets = np.float32(noise) * torch.from_numpy(drawn).float().view(number, -1)
-            for to, source, offset in zip(order[count - number:], order, offsets):  # in order: a source may have moved
-                codes[to] = codes[source] + offset
+            sources = order[torch.arange(number) % (count - unused)]                # used ones only, in turn
+            codes[order[count - number:]] = codes[sources] + offsets
         self.uses.zero_()
 
 

@@ -20,6 +20,20 @@ public enum AtomicFile {
         try write(path) { (sink) throws(FileWriteError) in try sink.write(bytes) }
     }
 
+    /// Removes what writers that were killed have left in a folder. Nobody may be writing there.
+    public static func removePartials(in folder: String) {
+        guard let stream = opendir(folder) else { return }
+        defer { closedir(stream) }
+        var names: [String] = []
+        while let entry = readdir(stream) {
+            names.append(
+                withUnsafePointer(to: &entry.pointee.d_name) { pointer in
+                    pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
+                })
+        }
+        for name in names where name.hasPrefix(".") && name.hasSuffix(".partial") { unlink("\(folder)/\(name)") }
+    }
+
     static func write(
         _ path: String, calls: FileCalls, _ body: (inout FileSink) throws(FileWriteError) -> Void
     ) throws(FileWriteError) {

@@ -4,6 +4,7 @@ public struct FileWriteError: Error, Sendable, Equatable, CustomStringConvertibl
     public enum Step: String, Sendable {
         case target = "looking at the path"
         case folder = "opening its folder"
+        case makeFolder = "making the folder"
         case create = "creating a temporary file beside it"
         /// The caller's part: what should be in the file can't be made.
         case contents = "making its contents"

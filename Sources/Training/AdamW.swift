@@ -1,12 +1,6 @@
 import CKernels
 import Tensor
 
-#if canImport(Glibc)
-    import Glibc
-#else
-    import Darwin
-#endif
-
 /// AdamW (arXiv 1711.05101) with PyTorch's defaults, over one flat array.
 final class AdamW {
     let first: FloatBuffer
@@ -36,13 +30,7 @@ final class AdamW {
     }
 }
 
-/// The first becomes the sum of all, added in order.
-func add(_ parts: [UnsafeMutablePointer<Float>], count: Int) {
-    let pointers: [UnsafeMutablePointer<Float>?] = parts
-    tk_add_parts(pointers, parts.count, count)
-}
-
-/// By repeated squaring: the same on every machine, which a library's `pow` need not be.
+/// By repeated squaring.
 func power(_ base: Double, _ exponent: Int) -> Double {
     var (result, square, rest) = (1.0, base, exponent)
     while rest > 0 {
@@ -52,6 +40,3 @@ func power(_ base: Double, _ exponent: Int) -> Double {
     }
     return result
 }
-
-/// base^exponent.
-func exponential(_ base: Double, _ exponent: Double) -> Double { pow(base, exponent) }

@@ -1,3 +1,5 @@
+import CKernels
+import Glibc
 import Tensor
 
 /// Normalised latents, by number.
@@ -97,7 +99,7 @@ package final class Trainer {
 
     /// The codebooks' learning rate.
     package func rate(at progress: Double) -> Double {
-        settings.rate * exponential(settings.rateFall, min(max(progress, 0), 1))
+        settings.rate * pow(settings.rateFall, min(max(progress, 0), 1))
     }
 
     /// Losses over these latents without learning.
@@ -127,6 +129,11 @@ package final class Trainer {
         )
     }
 
+    /// Whether every code and parameter is a finite number.
+    var isFinite: Bool {
+        codebooks.codes.buffer.allSatisfy(\.isFinite) && (rectifier?.parameters.buffer.allSatisfy(\.isFinite) ?? true)
+    }
+
     private func quantize(_ data: any TrainingLatents, _ batch: [Int]) -> [Int32] {
         precondition(batch.count <= settings.batch && data.numbers == numbers)
         data.gather(batch, into: latents.data)
@@ -151,7 +158,7 @@ package final class Trainer {
             }
         }
         if scale != nil {
-            add(partGradients.map { $0.buffer.data }, count: rectifier.table.count)
+            sumGradients(partGradients.map { $0.buffer.data }, count: rectifier.table.count)
         }
         return sums.reduce(0, +)
     }
@@ -178,4 +185,10 @@ package final class Trainer {
         if scale != nil { rectifier.backward(space, gradients) }
         return sum
     }
+}
+
+/// The first becomes the sum of all, added in order.
+func sumGradients(_ parts: [UnsafeMutablePointer<Float>], count: Int) {
+    let pointers: [UnsafeMutablePointer<Float>?] = parts
+    tk_add_parts(pointers, parts.count, count)
 }

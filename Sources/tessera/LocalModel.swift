@@ -1,4 +1,5 @@
 import ArgumentParser
+import Checkpoint
 import Foundation
 import ImageInput
 import Models
@@ -131,11 +132,7 @@ enum Files {
     static func outputs(_ out: String, count: Int) throws -> (_ name: String) -> String {
         let isFolder = out.hasSuffix("/") || isDirectory(out)
         if count == 1, !isFolder { return { _ in out } }
-        do {
-            try FileManager.default.createDirectory(atPath: out, withIntermediateDirectories: true)
-        } catch {
-            throw CommandFailure("\(out): the folder cannot be made: \(reason(error))")
-        }
+        try WritableFolder.make(out)
         return { "\(out)/\($0)" }
     }
 

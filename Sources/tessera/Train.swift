@@ -71,14 +71,24 @@ struct TrainReVQ: ParsableCommand {
             byte == 45 || byte == 46 || byte == 95 || (48...57).contains(byte) || (65...90).contains(byte)
                 || (97...122).contains(byte)
         }
-        guard plain, !name.isEmpty, !name.hasPrefix("."), name.utf8.count <= 100 else {
-            throw ValidationError("--name is '\(name)', expected letters, digits, '-', '_' and '.'")
+        guard plain, let first = name.unicodeScalars.first,
+            first.properties.isAlphabetic || first.value < 58 && first.value > 47,
+            name.utf8.count <= 100
+        else {
+            throw ValidationError(
+                "--name is '\(name)', expected letters, digits, '-', '_' and '.', the first a letter or digit")
+        }
+        for (option, path) in [("--vae", vae), ("--images", images), ("--out", out), ("--latents", latents ?? out)]
+        where path.isEmpty {
+            throw ValidationError("\(option) is empty, expected a path")
         }
     }
 
     func run() throws {
         // A file that outgrows the user's limit is an error to tell, as a full disk is.
         signal(SIGXFSZ, SIG_IGN)
+        // A reader of the progress that goes away must not take hours of work along.
+        signal(SIGPIPE, SIG_IGN)
         let reporter = TrainingReporter()
         let summary = try TrainingRun(job, reporter.tell).run()
         reporter.finish(summary)

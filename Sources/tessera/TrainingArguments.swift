@@ -11,7 +11,7 @@ struct TrainingArguments: ParsableArguments {
     @Option(help: "Rounds over the training set.")
     var epochs = published.epochs
 
-    @Option(help: "Steps in all, in place of --epochs.")
+    @Option(help: "Steps in all, in place of --epochs; 0: only the start.")
     var steps: Int?
 
     @Option(help: "Learning rate of the codebooks.")

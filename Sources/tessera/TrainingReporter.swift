@@ -7,6 +7,7 @@ final class TrainingReporter {
     private var training = ProgressWriter(unit: "images")
     private var isEncoded = false
     private var last: (done: Int, total: Int, record: TrainingRecord)?
+    private var hasRectifier = true
     private let start = ContinuousClock.now
 
     private var now: Double { (ContinuousClock.now - start) / .seconds(1) }
@@ -20,6 +21,7 @@ final class TrainingReporter {
                 done: done, total: total, now: now, fields: [("latents", "\(done)/\(total)")], final: isEncoded)
         case .skipped(let picture): encoding.message("skipped \(picture.path): \(picture.reason)")
         case .began(let settings, let squares, let validation, let step):
+            hasRectifier = settings.layers > 0
             training.message(
                 "training on \(squares) squares, \(validation) for validation: \(settings.tokens) tokens, "
                     + (settings.isShared ? "one codebook" : "\(settings.tokens) codebooks")
@@ -35,14 +37,22 @@ final class TrainingReporter {
 
     func finish(_ summary: TrainingSummary) {
         if last != nil { show(final: true) }
-        let validation = summary.validation.map {
-            "; validation \(Self.number($0.quantizer)) quantized, \(Self.number($0.rectifier)) rectified"
-        }
+        let validation = summary.validation.map { "; validation \(losses($0))" }
         training.message(
-            "\(summary.steps) steps: MSE \(Self.number(summary.training.quantizer)) quantized, "
-                + "\(Self.number(summary.training.rectifier)) rectified" + (validation ?? "")
+            "\(summary.steps) steps: MSE \(losses(summary.training))" + (validation ?? "")
                 + "; codes used \(Self.percent(summary.usage))")
+        let judged = summary.validation ?? summary.training
+        if hasRectifier, judged.rectifier > judged.quantizer {
+            training.message(
+                "warning: the rectifier makes latents worse than the codes alone; expected more epochs, --rectifier-start "
+                    + "identity, or --layers 0")
+        }
         training.message("model: \(summary.model)")
+    }
+
+    private func losses(_ losses: TrainingLosses) -> String {
+        "\(Self.number(losses.quantizer)) quantized"
+            + (hasRectifier ? ", \(Self.number(losses.rectifier)) rectified" : "")
     }
 
     private func show(final: Bool) {

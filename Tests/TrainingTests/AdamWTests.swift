@@ -50,7 +50,7 @@ struct AdamWTests {
         let count = 16384 + 3
         let parts = (0..<3).map { given("part\($0)", count) }
         let first = FloatBuffer(parts[0]), second = FloatBuffer(parts[1]), third = FloatBuffer(parts[2])
-        add([first.data, second.data, third.data], count: count)
+        sumGradients([first.data, second.data, third.data], count: count)
         let sums: [Float] = (0..<count).map { index in
             let two: Float = parts[0][index] + parts[1][index]
             return two + parts[2][index]

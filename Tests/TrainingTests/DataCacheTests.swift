@@ -156,8 +156,11 @@ private struct Example {
             (try plan(paths, crops: 51, seed: 1), FakeSource(), 8, "crops is 50, expected 51"),
             (try plan(paths, crops: 50, seed: 2), FakeSource(), 8, "seed is \"1\", expected \"2\""),
             (example.plan, FakeSource(), 9, "shard is 8, expected 9"),
-            (try plan(paths.reversed(), crops: 50, seed: 1), FakeSource(), 8, "pictures is "),
-            (try plan(paths, crops: nil, seed: 1), FakeSource(), 8, "picture_sizes is "),
+            (
+                try plan(paths.reversed(), crops: 50, seed: 1), FakeSource(), 8,
+                "this cache was made from other pictures"
+            ),
+            (try plan(paths, crops: nil, seed: 1), FakeSource(), 8, "crops is 50, expected none"),
         ]
         for (plan, source, shardSize, words) in cases {
             let found = message { try example.build(source, plan: plan, shardSize: shardSize) }
@@ -166,7 +169,8 @@ private struct Example {
         }
         try example.folder.picture("b.png", width: 12, height: 9)
         let changed = try plan(paths, crops: 50, seed: 1)
-        #expect(message { try example.build(FakeSource(), plan: changed) }?.contains("picture_sizes is ") == true)
+        #expect(
+            message { try example.build(FakeSource(), plan: changed) }?.contains("before one of them changed") == true)
         #expect(try example.bytes() == expected)
     }
 
@@ -213,7 +217,7 @@ private struct Example {
         let example = try Example()
         try example.folder.write("in the way", to: "cache")
         #expect(
-            message { try example.build(FakeSource()) }?.hasPrefix(example.cache + ": the folder cannot be made")
+            message { try example.build(FakeSource()) }?.hasPrefix(example.cache + ": cannot be written: ")
                 == true)
     }
 

@@ -22,7 +22,7 @@ struct PyTorchRunTests {
         job.logSteps = 1
         job.choice.settings.seed = 7
         job.choice.settings.steps = steps.count
-        (job.choice.codes, job.choice.batch, job.choice.features, job.choice.layers) = (128, 64, 64, 1)
+        (job.choice.codes, job.choice.batch, job.choice.features, job.choice.layers) = (512, 64, 64, 1)
         let summary = try TrainingRun(job) { _ in }.run()
         #expect(summary.steps == 50)
 

@@ -80,8 +80,10 @@ import TokenizerCore
         let files = try Files()
         try #require(try TesseraProcess.run(files.arguments("out", ["--steps", "24"])).status == 0)
         let states = try FileManager.default.contentsOfDirectory(atPath: files.path + "/out/state").sorted()
+        try #require(states.count == 2 && states.contains("step-24.safetensors"))
+        let before = try #require(states.first { $0 != "step-24.safetensors" })
         try FileManager.default.removeItem(atPath: "\(files.path)/out/state/step-24.safetensors")
-        let kept = try files.bytes("out/state/step-18.safetensors")
+        let kept = try files.bytes("out/state/" + before)
         let weights = try files.bytes("out/model/model.safetensors")
         // bash counts in blocks of 1,024 bytes.
         let failed = try TesseraProcess.run(
@@ -89,10 +91,53 @@ import TokenizerCore
         #expect(failed.status == 1 && !failed.wasKilled)
         #expect(failed.errors.contains("/out/state/step-24.safetensors: "), "\(failed.errors)")
         #expect(failed.errors.contains("File too large"), "\(failed.errors)")
-        #expect(try files.bytes("out/state/step-18.safetensors") == kept)
+        #expect(try files.bytes("out/state/" + before) == kept)
         #expect(try TesseraProcess.run(files.arguments("out", ["--steps", "24"])).status == 0)
         #expect(try FileManager.default.contentsOfDirectory(atPath: files.path + "/out/state").sorted() == states)
         #expect(try files.bytes("out/model/model.safetensors") == weights)
+    }
+
+    /// Whoever reads the progress may go away.
+    @Test func aClosedStandardErrorEndsNoRun() throws {
+        let files = try Files()
+        let arguments = files.arguments("out", ["--steps", "1"])
+        let result = try TesseraProcess.run(arguments, shell: "exec 2> >(exec 0<&-; true); sleep 0.2")
+        #expect(result.status == 0 && !result.wasKilled)
+        #expect(files.exists("out/model/model.safetensors"))
+    }
+
+    @Test func aVAEWithoutADecoderIsRefusedBeforeAnythingIsEncoded() throws {
+        let files = try Files()
+        let writer = Recipe.SafetensorsWriter()
+        for (name, shape) in ReVQSize.tiny.vaeShapes where name.hasPrefix("encoder.") {
+            writer.add(name, shape: shape, seed: 1)
+        }
+        try writer.write(to: files.model.path + "/vae/diffusion_pytorch_model.safetensors")
+        let result = try TesseraProcess.run(files.arguments("out"))
+        #expect(result.status == 1)
+        #expect(result.errors.contains("decoder."), "\(result.errors)")
+        #expect(!files.exists("latents"))
+    }
+
+    /// A picture that was repaired since makes another set: neither its latents nor the run on them go on unasked.
+    @Test func aChangedPictureIsNoticed() throws {
+        let files = try Files()
+        #expect(try TesseraProcess.run(files.arguments("out", ["--steps", "1"])).status == 0)
+        let picture = image("changed", height: 280, width: 300)
+        try Data(encodePNG(picture)).write(to: URL(fileURLWithPath: files.path + "/in/1.png"))
+        let cached = try TesseraProcess.run(files.arguments("out", ["--steps", "1"]))
+        #expect(cached.status == 1 && cached.errors.contains("before one of them changed"), "\(cached.errors)")
+        let fresh = try TesseraProcess.run(files.arguments("out", latents: "fresh", ["--steps", "1"]))
+        #expect(fresh.status == 1 && fresh.errors.contains("trains on other latents"), "\(fresh.errors)")
+    }
+
+    @Test func anotherNameReplacesTheConfiguration() throws {
+        let files = try Files()
+        for name in ["one", "two"] {
+            #expect(try TesseraProcess.run(files.arguments("out", ["--steps", "1", "--name", name])).status == 0)
+        }
+        #expect(files.exists("out/model/two.yaml") && !files.exists("out/model/one.yaml"))
+        #expect(try TesseraProcess.run(["inspect", files.path + "/out/model"]).status == 0)
     }
 
     @Test func picturesThatCannotBeReadAreNamedAndSkipped() throws {
@@ -106,6 +151,8 @@ import TokenizerCore
     @Test(arguments: [
         (["--batch", "0"], "--batch is 0, expected 1 to 65536"),
         (["--codes", "4096"], "expected at least one for each of 4096 codes"),
+        (["--out", ""], "--out is empty, expected a path"),
+        (["--name", "-x"], "--name"),
         (["--vae", "/nowhere"], "/nowhere: there is no such folder"),
         (["--images", "/nowhere"], "/nowhere: there is no such folder or list of pictures"),
     ])

@@ -15,6 +15,9 @@ package final class LatentEncoder {
     /// How a picture becomes the encoder's input.
     package var preprocessing: Preprocessing { DCAELoading.preprocessing }
 
+    /// The files that it was read from: the configuration and the weights.
+    package let files: [String]
+
     private let encoder: DCAEEncoder
     private let pool = ScratchPool()
 
@@ -25,6 +28,7 @@ package final class LatentEncoder {
     package init(folder: String, threads: Int? = nil) throws {
         Compute.setThreads(threads ?? Compute.availableProcessors)
         let vae = try DCAELoading(folder: folder)
+        files = [vae.configPath, vae.file.path]
         encoder = try vae.encoder()
         try vae.scope.scope("encoder").requireSound()
         let preprocessing = DCAELoading.preprocessing
@@ -35,6 +39,14 @@ package final class LatentEncoder {
             settings: [
                 "tessera 1", "dc-ae encoder", "\(preprocessing.filter.rawValue) \(preprocessing.size)", "fp32", "",
             ])
+    }
+
+    /// Throws what is missing of the decoder half, or wrong with it: a model needs both.
+    package static func checkDecoder(folder: String) throws {
+        let vae = try DCAELoading(folder: folder)
+        let encoder = try vae.encoder()
+        _ = try vae.decoder(latent: encoder.extent)
+        try vae.scope.requireSound()
     }
 
     /// The latent of a picture in (channels, height, width) order, not normalised.

@@ -22,15 +22,15 @@ struct CacheManifest {
     /// As `plan` and `source` have it.
     init(folder: String, plan: CropPlan, source: any LatentSource, shardSize: Int) {
         path = Self.path(in: folder)
+        // Where the pictures lie doesn't matter, and reading them all would take as long as encoding them.
         var list = FNV()
-        for path in plan.pictures { list.add(path) }
+        for path in plan.pictures { list.add(PictureFile.version(path)) }
         let preprocessing = source.preprocessing
         // The seed decides crops and nothing else.
         settings = JSONObject([
             ("format", JSONValue(Self.format)), ("vae", .string(source.fingerprint)),
             ("preprocessing", .string("\(preprocessing.filter.rawValue) \(preprocessing.size)")),
             ("pictures", .string(String(list.value, radix: 16))),
-            ("picture_sizes", plan.crops == nil ? nil : .string(String(plan.sizesHash, radix: 16))),
             ("crops", plan.crops.map { JSONValue($0) } ?? nil),
             ("seed", plan.crops == nil ? nil : .string(String(plan.seed))),
             ("squares", JSONValue(plan.count)),
@@ -67,6 +67,11 @@ struct CacheManifest {
         for name in names {
             let theirs = found.settings[name] ?? nil, ours = settings[name] ?? nil
             guard theirs != ours else { continue }
+            if name == "pictures" {
+                throw TrainingError(
+                    "\(path): this cache was made from other pictures, or from these before one of them changed; expected "
+                        + "the same files in the same order: use another folder")
+            }
             throw TrainingError(
                 "\(path): \(name) is \(Self.words(theirs)), expected \(Self.words(ours)); this cache was made from "
                     + "something else: use another folder")
@@ -92,4 +97,16 @@ struct CacheManifest {
         }
         return (squares, shard, shape)
     }
+}
+
+/// 64-bit FNV-1a of texts, each ended by a zero byte.
+struct FNV {
+    private(set) var value: UInt64 = 0xCBF2_9CE4_8422_2325
+
+    mutating func add(_ text: String) {
+        for byte in text.utf8 { add(byte) }
+        add(0)
+    }
+
+    private mutating func add(_ byte: UInt8) { value = (value ^ UInt64(byte)) &* 0x100_0000_01B3 }
 }

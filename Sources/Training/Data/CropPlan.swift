@@ -1,18 +1,6 @@
 import ImageInput
 import TokenizerCore
 
-/// A picture that is left out, and why.
-package struct SkippedPicture: Sendable, Equatable {
-    package let path: String
-    /// One line without the path.
-    package let reason: String
-
-    package init(path: String, reason: String) {
-        self.path = path
-        self.reason = reason
-    }
-}
-
 /// Which pictures give how many squares: each picture once and whole, or crops over several scales.
 package struct CropPlan: Sendable {
     package let pictures: [String]
@@ -24,10 +12,7 @@ package struct CropPlan: Sendable {
     package let counts: [Int]
     /// Pictures whose headers can't be read; without crops headers aren't looked at.
     package let skipped: [SkippedPicture]
-    /// Of all pictures' sizes, which the distribution hangs on; 0 without crops.
-    let sizesHash: UInt64
-    /// The first square of each picture, then `count`.
-    private let starts: [Int]
+    private let starts: Starts
 
     /// Reads the pictures' headers if there are crops.
     ///
@@ -51,30 +36,21 @@ package struct CropPlan: Sendable {
                 throw TrainingError("none of the \(pictures.count) pictures can be read\(first)")
             }
             skipped = survey.skipped
-            sizesHash = survey.hash
             counts = Self.distribute(crops, weights: survey.weights)
         } else {
             skipped = []
-            sizesHash = 0
             counts = Array(repeating: 1, count: pictures.count)
         }
-        starts = counts.reduce(into: [0]) { $0.append($0[$0.count - 1] + $1) }
+        starts = Starts(counts: counts)
     }
 
     /// Squares in all: the crops, or the pictures.
-    package var count: Int { starts[starts.count - 1] }
+    package var count: Int { starts.total }
 
     /// The picture that square `index` of all is cut from, and its number among that picture's squares.
     func square(_ index: Int) -> (picture: Int, crop: Int) {
-        precondition((0..<count).contains(index))
-        var low = 0
-        var high = pictures.count
-        // starts[low] <= index < starts[high]
-        while high - low > 1 {
-            let middle = (low + high) / 2
-            if starts[middle] <= index { low = middle } else { high = middle }
-        }
-        return (low, index - starts[low])
+        let (picture, crop) = starts.place(of: index)
+        return (picture, crop)
     }
 
     /// The square itself, `preprocessing.size` each way, out of the upright picture.
@@ -155,64 +131,17 @@ private struct Survey {
     /// sqrt(width * height), summed over the picture's scales; 0 where the header can't be read.
     var weights: [Double] = []
     var skipped: [SkippedPicture] = []
-    var hash: UInt64
 
     init(_ pictures: [String], size: Int, limits: ImageLimits) {
-        var hasher = FNV()
         for path in pictures {
             do {
                 let (width, height) = try PictureFile.size(path, limits: limits)
                 let scales = Crop.divisors(shorter: min(width, height), size: size).reduce(0) { $0 + 1 / $1 }
                 weights.append((Double(width) * Double(height)).squareRoot() * scales)
-                hasher.add("\(width)x\(height)")
             } catch {
                 weights.append(0)
                 skipped.append(SkippedPicture(path: path, reason: error.description))
-                hasher.add("")
             }
         }
-        hash = hasher.value
-    }
-}
-
-/// 64-bit FNV-1a of texts, each ended by a zero byte.
-struct FNV {
-    private(set) var value: UInt64 = 0xCBF2_9CE4_8422_2325
-
-    mutating func add(_ text: String) {
-        for byte in text.utf8 { add(byte) }
-        add(0)
-    }
-
-    private mutating func add(_ byte: UInt8) { value = (value ^ UInt64(byte)) &* 0x100_0000_01B3 }
-}
-
-extension RGBImage {
-    /// - Precondition: the square lies within the picture.
-    func square(x: Int, y: Int, side: Int) -> RGBImage {
-        precondition(x >= 0 && y >= 0 && side > 0 && x <= width - side && y <= height - side)
-        var cut: [UInt8] = []
-        cut.reserveCapacity(side * side * 3)
-        for row in y..<y + side {
-            let start = (row * width + x) * 3
-            cut.append(contentsOf: pixels[start..<start + side * 3])
-        }
-        return RGBImage(width: side, height: side, pixels: cut)
-    }
-
-    /// Left and right exchanged.
-    func mirrored() -> RGBImage {
-        let flipped = [UInt8](unsafeUninitializedCapacity: pixels.count) { out, filled in
-            pixels.withUnsafeBufferPointer { pixels in
-                for row in 0..<height {
-                    for column in 0..<width {
-                        let from = (row * width + column) * 3, to = (row * width + width - 1 - column) * 3
-                        for channel in 0..<3 { out[to + channel] = pixels[from + channel] }
-                    }
-                }
-            }
-            filled = pixels.count
-        }
-        return RGBImage(width: width, height: height, pixels: flipped)
     }
 }

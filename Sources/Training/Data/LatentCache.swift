@@ -1,3 +1,4 @@
+import Checkpoint
 import Foundation
 import ImageInput
 import Models
@@ -160,11 +161,7 @@ package struct LatentCache {
 
     /// Makes the folder and its manifest, or checks the manifest that is there.
     private func openFolder() throws {
-        do {
-            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        } catch {
-            throw TrainingError("\(folder): the folder cannot be made: \(error.localizedDescription)")
-        }
+        try WritableFolder.make(folder)
         let manifest = CacheManifest(folder: folder, plan: plan, source: source, shardSize: shardSize)
         if FileManager.default.fileExists(atPath: manifest.path) {
             return try manifest.requireEqual(CacheManifest(folder: folder))

@@ -9,8 +9,7 @@ package final class LatentSet: Sendable {
     /// C * H * W.
     package let numbers: Int
     private let shards: [LatentShard]
-    /// The first latent of each shard, then `count`.
-    private let starts: [Int]
+    private let starts: Starts
 
     /// Opens a cache that has been made whole.
     package init(folder: String) throws(TrainingError) {
@@ -19,7 +18,6 @@ package final class LatentSet: Sendable {
         shape = layout.shape
         numbers = layout.shape.reduce(1, *)
         var shards: [LatentShard] = []
-        var starts = [0]
         for number in 0...(layout.squares - 1) / layout.shard {
             let path = CacheManifest.shardPath(number, in: folder)
             let shard = try LatentShard(path: path)
@@ -27,17 +25,16 @@ package final class LatentSet: Sendable {
                 throw TrainingError("\(path): latents of shape \(shard.shape), expected \(layout.shape)")
             }
             shards.append(shard)
-            starts.append(starts[number] + shard.count)
         }
         self.shards = shards
-        self.starts = starts
-        count = starts[starts.count - 1]
+        starts = Starts(counts: shards.map(\.count))
+        count = starts.total
         guard count > 0 else { throw TrainingError("\(folder): holds no latents: none of its pictures could be read") }
     }
 
     /// The number in the list of pictures that latent `index` comes from.
     package func picture(of index: Int) -> Int {
-        let (shard, row) = place(of: index)
+        let (shard, row) = starts.place(of: index)
         return Int(shards[shard].pictures[row])
     }
 
@@ -74,26 +71,34 @@ package final class LatentSet: Sendable {
 
     /// Latents to train on and latents to validate with, each in ascending order.
     ///
-    /// Whole pictures go to validation, in random order, until the share is reached, so that no crop of a validation
-    /// picture is trained on. Where a side would stay empty, or there is one picture only, single latents are divided.
+    /// Whole pictures go to validation, so that no crop of a validation picture is trained on: in random order until the
+    /// share is reached, but for those that would overshoot it by more than half of their own latents. Where that gives
+    /// none, single latents are divided.
     /// - Parameter share: of the latents; 0: none.
     package func split(validation share: Double, seed: UInt64) -> (training: [Int], validation: [Int]) {
-        guard share > 0 else { return (Array(0..<count), []) }
+        let target = Self.validationCount(of: count, share: share)
+        guard target > 0 else { return (Array(0..<count), []) }
         var random = Random(seed: seed, .split)
         let owners = (0..<count).map(picture)
         let sizes = owners.reduce(into: [Int: Int]()) { $0[$1, default: 0] += 1 }
         let pictures = sizes.keys.sorted()
         var chosen: Set<Int> = []
         var taken = 0
-        for position in random.permutation(pictures.count) {
-            guard Double(taken) < share * Double(count) else { break }
+        for position in random.permutation(pictures.count) where taken < target {
+            let size = sizes[pictures[position]] ?? 0
+            guard taken + size - target <= size / 2, taken + size < count else { continue }
             chosen.insert(pictures[position])
-            taken += sizes[pictures[position]] ?? 0
+            taken += size
         }
-        if taken < count { return divided { chosen.contains(owners[$0]) } }
-        let target = Int((min(share, 1) * Double(count)).rounded())
-        let single = Set(random.permutation(count).prefix(min(max(target, 1), count - 1)))
+        if taken > 0 { return divided { chosen.contains(owners[$0]) } }
+        let single = Set(random.permutation(count).prefix(target))
         return divided { single.contains($0) }
+    }
+
+    /// How many of so many latents are kept for validation, about: at least one, and not all.
+    static func validationCount(of count: Int, share: Double) -> Int {
+        guard share > 0, count > 1 else { return 0 }
+        return min(max(Int((min(share, 1) * Double(count)).rounded()), 1), count - 1)
     }
 
     private func divided(_ isValidation: (Int) -> Bool) -> (training: [Int], validation: [Int]) {
@@ -122,19 +127,7 @@ package final class LatentSet: Sendable {
     }
 
     private func latent(_ index: Int) -> UnsafeBufferPointer<Float> {
-        let (shard, row) = place(of: index)
+        let (shard, row) = starts.place(of: index)
         return UnsafeBufferPointer(rebasing: shards[shard].latents[row * numbers..<(row + 1) * numbers])
-    }
-
-    private func place(of index: Int) -> (shard: Int, row: Int) {
-        precondition((0..<count).contains(index))
-        var low = 0
-        var high = shards.count
-        // starts[low] <= index < starts[high]
-        while high - low > 1 {
-            let middle = (low + high) / 2
-            if starts[middle] <= index { low = middle } else { high = middle }
-        }
-        return (low, index - starts[low])
     }
 }

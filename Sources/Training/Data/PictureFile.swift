@@ -28,6 +28,13 @@ enum PictureFile {
         return (info.width, info.height)
     }
 
+    /// Differs once the file has changed: its size and when it was last written. Empty where there is none.
+    static func version(_ path: String) -> String {
+        var status = stat()
+        guard stat(path, &status) == 0 else { return "" }
+        return "\(status.st_size) \(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec)"
+    }
+
     /// The upright picture.
     static func decoded(_ path: String, limits: ImageLimits) throws(TrainingError) -> RGBImage {
         let (bytes, fileBytes) = try read(path, limit: limits.fileBytes)

@@ -15,7 +15,7 @@ package enum TrainingLogError: Error, Sendable, CustomStringConvertible {
         switch self {
         case .file(let path, let action, let reason): "\(path): cannot be \(action): \(reason)"
         case .line(let path, let number, let error):
-            "\(path): line \(number) is not a record of a training log: \(error)"
+            "\(path): line \(number) is not a record of a training log: \(error); remove this file to go on without it"
         case .notAFile(let path): "\(path): is not a regular file"
         case .rewrite(let error): error.description
         }

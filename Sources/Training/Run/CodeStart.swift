@@ -22,7 +22,7 @@ extension LearnedCodebooks {
                 takers[row, default: []].append((book, code, token))
             }
         }
-        for (row, takers) in takers {
+        for (row, takers) in takers.sorted(by: { $0.key < $1.key }) {
             data.gather([data.training[row]], into: latent.data)
             for taker in takers { set(taker.book, taker.code, latent.data + taker.token * dimensions) }
         }

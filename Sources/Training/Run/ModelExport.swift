@@ -9,21 +9,23 @@ struct ModelExport {
     let data: TrainingSet
     let summary: TrainingSummary
     let epoch: Int
+    /// The VAE's.
+    let files: [String]
 
     func write() throws {
-        try TrainingRun.makeFolder(job.modelFolder + "/vae")
-        for name in ["config.json", "diffusion_pytorch_model.safetensors"] { try copyVAE(name) }
+        try WritableFolder.make(job.modelFolder + "/vae")
+        for file in files { try copy(file, to: job.modelFolder + "/vae") }
         try SafetensorsWriter.write(
             codes("quantizer.") + rectifier("decoder."), to: job.modelFolder + "/model.safetensors")
         try SafetensorsWriter.write(statistics, to: job.modelFolder + "/preprocessor.safetensors")
-        try AtomicFile.write(Array(configuration.utf8), to: "\(job.modelFolder)/\(job.name).yaml")
+        try writeConfiguration(in: job.modelFolder)
         try AtomicFile.write(report.write() + [UInt8(ascii: "\n")], to: job.modelFolder + "/training.json")
         if job.writesTorch { try writeTorch(job.out + "/torch") }
     }
 
     /// `ckpt.pth`, `preprocessor.pth` and the YAML, as `torch.load` and the authors' code read them.
     private func writeTorch(_ folder: String) throws {
-        try TrainingRun.makeFolder(folder)
+        try WritableFolder.make(folder)
         let books = trainer.codebooks
         let offsets = (0..<books.books).map { Int64($0 * books.count) }
         let quantizer =
@@ -39,7 +41,16 @@ struct ModelExport {
                 ("epoch", .integer(epoch)),
             ]), to: folder + "/ckpt.pth")
         try TorchWriter.write(.stateDict(statistics), to: folder + "/preprocessor.pth")
+        try writeConfiguration(in: folder)
+    }
+
+    /// A folder has one configuration: that of an earlier name goes.
+    private func writeConfiguration(in folder: String) throws {
         try AtomicFile.write(Array(configuration.utf8), to: "\(folder)/\(job.name).yaml")
+        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        where name.hasSuffix(".yaml") && name != job.name + ".yaml" {
+            try? FileManager.default.removeItem(atPath: "\(folder)/\(name)")
+        }
     }
 
     private func codes(_ prefix: String) -> [NewTensor] {
@@ -104,22 +115,26 @@ struct ModelExport {
         var members: [(String, JSONValue)] = [
             ("settings", trainer.settings.json), ("latents", .init(data.latents.count)),
             ("steps", .init(summary.steps)), ("epochs", .init(summary.epochs)), ("usage", .init(summary.usage)),
-            ("training_quantized", .init(summary.training.quantizer)),
-            ("training_rectified", .init(summary.training.rectifier)),
         ]
-        if let validation = summary.validation {
-            members.append(("validation_quantized", .init(validation.quantizer)))
-            members.append(("validation_rectified", .init(validation.rectifier)))
+        for (name, losses) in [("training", summary.training), ("validation", summary.validation)] {
+            guard let losses else { continue }
+            members.append((name + "_quantized", .init(losses.quantizer)))
+            if trainer.rectifier != nil { members.append((name + "_rectified", .init(losses.rectifier))) }
         }
         return .object(JSONObject(members))
     }
 
-    /// Byte for byte. A link in the VAE's folder is followed.
-    private func copyVAE(_ name: String) throws {
-        let from = "\(job.vae)/\(name)"
-        guard let bytes = try? Data(contentsOf: URL(fileURLWithPath: from), options: .mappedIfSafe) else {
-            throw TrainingError("\(from): cannot be read")
+    /// Byte for byte, under the same name. Links are followed.
+    private func copy(_ file: String, to folder: String) throws {
+        guard let bytes = try? Data(contentsOf: URL(fileURLWithPath: file), options: .alwaysMapped) else {
+            throw TrainingError("\(file): cannot be read")
         }
-        try AtomicFile.write(Array(bytes), to: "\(job.modelFolder)/vae/\(name)")
+        let name = file.split(separator: "/").last.map(String.init) ?? file
+        try AtomicFile.write("\(folder)/\(name)") { (sink) throws(FileWriteError) in
+            for first in stride(from: 0, to: bytes.count, by: 1 << 20) {
+                let part = bytes[first..<min(first + 1 << 20, bytes.count)]
+                try sink.write(Array(part))
+            }
+        }
     }
 }

@@ -32,17 +32,25 @@ package struct SettingsChoice: Sendable {
             codes ?? min(published.codes, max(2, Self.powerOfTwo(atMost: vectors / Self.vectorsPerCode)))
         result.batch = batch ?? min(published.batch, max(1, Self.powerOfTwo(atMost: training / Self.stepsPerEpoch)))
         let isLarge = training >= Self.largeSet
-        result.features = features ?? (isLarge ? published.features : 128)
+        result.features = features ?? Self.features(atLeast: isLarge ? published.features : 128, channels: shape[0])
         result.layers = layers ?? (isLarge ? published.layers : 2)
         try result.check(shape: shape)
         guard vectors >= result.codes else {
+            let squares = training == 1 ? "1 square" : "\(training) squares"
             throw TrainingError(
-                "\(training) squares to train on give \(vectors) vectors for "
+                "\(squares) to train on, those for validation left out, give \(vectors) vectors for "
                     + (settings.isShared ? "the codebook" : "each position's codebook")
                     + ", expected at least one for each of \(result.codes) codes: give more pictures or --crops, or "
                     + (vectors >= 2 ? "at most --codes \(vectors)" : "--shared-codebook"))
         }
         return result
+    }
+
+    /// The smallest number that is a multiple of a head's 32 and of the channels.
+    private static func features(atLeast wanted: Int, channels: Int) -> Int {
+        var step = max(channels, 1)
+        while step % 32 != 0 { step += max(channels, 1) }
+        return (wanted + step - 1) / step * step
     }
 
     /// 0 for 0.
@@ -85,6 +93,12 @@ extension TrainingSettings {
             throw TrainingError(
                 "--features is \(features), expected a multiple of 32 (an attention head) and of the latent's "
                     + "\(channels) channels, at most 4096")
+        }
+        // Parameters of a layer, counted generously, eight parts' gradients and AdamW's moments of each.
+        let bytes = 4 * 11 * layers * features * (30 * features + 300)
+        guard bytes < 64 << 30 else {
+            throw TrainingError(
+                "--features \(features) and --layers \(layers) need \(bytes >> 30) GiB to train, expected at most 64")
         }
         guard rectifierStart != .identity || features / channels >= 4 else {
             throw TrainingError(

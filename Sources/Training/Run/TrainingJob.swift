@@ -54,6 +54,7 @@ package struct TrainingSummary: Sendable, Equatable {
     package var epochs: Int
     /// Share of the codes that the training set uses with the final codebooks.
     package var usage: Double
+    /// Over the training set; rectifier's are 0 where there is none.
     package var training: TrainingLosses
     /// `nil`: there is no validation set.
     package var validation: TrainingLosses?

@@ -1,5 +1,4 @@
 import Checkpoint
-import Foundation
 import Models
 
 /// Training ReVQ from pictures to a model's folder (arXiv 2507.10547), and on from where an earlier run of the same job
@@ -9,6 +8,9 @@ package final class TrainingRun {
     private let tell: (TrainingEvent) -> Void
     /// What the latents were made from, as the state's file holds it.
     private let latentsMark: String
+    /// The VAE's.
+    private let files: [String]
+    private let lock: FolderLock
     private let data: TrainingSet
     private let trainer: Trainer
     private var epoch: Int
@@ -21,10 +23,14 @@ package final class TrainingRun {
         self.job = job
         self.tell = tell
         let pictures = try PictureList.read(job.images)
-        try Self.makeFolder(job.stateFolder)
-        try Self.encode(pictures, job, tell)
+        try WritableFolder.make(job.stateFolder)
+        lock = try FolderLock(job.out)
+        for folder in [job.stateFolder, job.modelFolder, job.modelFolder + "/vae", job.out + "/torch", job.latents] {
+            AtomicFile.removePartials(in: folder)
+        }
+        files = try Self.encode(pictures, job, tell)
         let latents = try LatentSet(folder: job.latents)
-        latentsMark = try CacheManifest(folder: job.latents).mark
+        latentsMark = "\(try CacheManifest(folder: job.latents).mark), \(latents.count) latents"
         let found = try TrainingState.latest(in: job.stateFolder)
         if let found {
             guard found.latents == latentsMark else {
@@ -43,6 +49,9 @@ package final class TrainingRun {
         total = settings.steps ?? settings.epochs * perEpoch
         if let found {
             try Self.requireEqual(found, settings)
+            guard found.step <= total else {
+                throw TrainingError("\(found.path): step is \(found.step), expected at most \(total)")
+            }
             try found.restore(trainer)
             epoch = found.epoch
         } else {
@@ -65,13 +74,18 @@ package final class TrainingRun {
             let record = endOfEpoch()
             try log.append(record)
             tell(.epoch(record))
+            guard trainer.isFinite else {
+                throw TrainingError(
+                    "step \(trainer.step): codes or rectifier hold numbers that are not finite; the state before this "
+                        + "epoch stays in \(job.stateFolder): try a lower --rate in another --out")
+            }
             try writeState()
         }
         try AtomicFile.write(
             Array(LossPlot.svg(log.records, title: "\(job.name): loss and use of codes").utf8),
             to: job.out + "/loss.svg")
         let summary = summary()
-        try ModelExport(job: job, trainer: trainer, data: data, summary: summary, epoch: epoch).write()
+        try ModelExport(job: job, trainer: trainer, data: data, summary: summary, epoch: epoch, files: files).write()
         return summary
     }
 
@@ -79,7 +93,7 @@ package final class TrainingRun {
         let settings = trainer.settings
         var random = Random(seed: settings.seed, .order, epoch)
         let order = random.permutation(data.training.count)
-        var done = 0
+        var done = epoch * order.count
         let clock = ContinuousClock()
         for first in stride(from: 0, to: order.count, by: settings.batch) where trainer.step < total {
             let batch = order[first..<min(first + settings.batch, order.count)].map { data.training[$0] }
@@ -100,8 +114,15 @@ package final class TrainingRun {
                         + "epoch stays in \(job.stateFolder): try a lower --rate in another --out")
             }
             if trainer.step % job.logSteps == 0 || trainer.step == 1 { try log.append(record) }
-            tell(.step(record, done: trainer.step * settings.batch, total: total * settings.batch))
+            tell(.step(record, done: done, total: images(ofSteps: total)))
         }
+    }
+
+    /// Images that so many steps take: the last batch of an epoch may be smaller.
+    private func images(ofSteps steps: Int) -> Int {
+        let perEpoch = (data.training.count + trainer.settings.batch - 1) / trainer.settings.batch
+        let (epochs, rest) = steps.quotientAndRemainder(dividingBy: perEpoch)
+        return epochs * data.training.count + min(rest * trainer.settings.batch, data.training.count)
     }
 
     /// Moves codes that nothing chose, and measures on the validation set.
@@ -136,20 +157,24 @@ package final class TrainingRun {
 
     // MARK: - Setting up
 
+    /// Returns the VAE's files.
     private static func encode(
         _ pictures: [String], _ job: TrainingJob, _ tell: (TrainingEvent) -> Void
-    ) throws {
+    ) throws -> [String] {
+        try LatentEncoder.checkDecoder(folder: job.vae)
         let encoder = try LatentEncoder(folder: job.vae, threads: job.threads)
         let plan = try CropPlan(
             pictures, crops: job.crops, seed: job.choice.settings.seed, preprocessing: encoder.preprocessing,
             limits: job.limits)
-        // What can be told now isn't told after hours of encoding.
+        // What can be told now isn't told after hours of encoding; at least one square is kept for validation.
+        let kept = min(1, LatentSet.validationCount(of: plan.count, share: job.choice.settings.validation))
         _ = try job.choice.sized(
-            training: plan.count, shape: [encoder.channels, encoder.height, encoder.width])
+            training: plan.count - kept, shape: [encoder.channels, encoder.height, encoder.width])
         try LatentCache.build(
             in: job.latents, plan: plan, source: encoder, limits: job.limits,
             progress: { tell(.encoded(done: $0, total: $1)) },
             skipped: { tell(.skipped(SkippedPicture(path: $0, reason: $1))) })
+        return encoder.files
     }
 
     private static func trainingSet(_ latents: LatentSet, _ job: TrainingJob) throws(TrainingError) -> TrainingSet {
@@ -163,13 +188,5 @@ package final class TrainingRun {
         guard let name = settings.difference(from: state.settings) else { return }
         throw TrainingError(
             "\(state.path): this run was begun with another \(name); expected the same settings, or another --out")
-    }
-
-    static func makeFolder(_ path: String) throws(TrainingError) {
-        do {
-            try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        } catch {
-            throw TrainingError("\(path): the folder cannot be made: \(error.localizedDescription)")
-        }
     }
 }

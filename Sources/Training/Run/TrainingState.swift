@@ -50,15 +50,20 @@ struct TrainingState {
         do {
             file = try CheckpointFile(path: path)
         } catch {
-            throw TrainingError("\(error); remove this file to go on from the state before it")
+            throw Self.damaged("\(error)")
         }
         let data = file.metadata
         guard let step = data["step"].flatMap({ Int($0) }), let epoch = data["epoch"].flatMap({ Int($0) }),
-            let settings = data["settings"], let latents = data["latents"], step >= 0, epoch >= 0
+            let settings = data["settings"], let latents = data["latents"],
+            path.hasSuffix("/\(Self.prefix)\(step)\(Self.ending)"), (0...step).contains(epoch)
         else {
-            throw TrainingError("\(path): expected metadata step, epoch, settings and latents of a training run")
+            throw Self.damaged("\(path): expected metadata step, epoch, settings and latents of this training run")
         }
         (self.step, self.epoch, self.settings, self.latents) = (step, epoch, settings, latents)
+    }
+
+    private static func damaged(_ what: String) -> TrainingError {
+        TrainingError("\(what); remove this file to go on from the state before it")
     }
 
     // MARK: - Reading
@@ -67,7 +72,7 @@ struct TrainingState {
     func trainingSet(_ latents: LatentSet) throws(TrainingError) -> TrainingSet {
         let mean = try floats("mean", count: latents.numbers), deviation = try floats("std", count: latents.numbers)
         let training = try indices("train", below: latents.count)
-        guard !training.isEmpty else { throw TrainingError("\(path): train: expected at least one index, found none") }
+        guard !training.isEmpty else { throw Self.damaged("\(path): train: expected at least one index, found none") }
         return TrainingSet(
             latents, training: training, validation: try indices("validation", below: latents.count), mean: mean,
             deviation: deviation)
@@ -90,6 +95,7 @@ struct TrainingState {
             }
             rectifier.parametersChanged()
         }
+        guard trainer.isFinite else { throw Self.damaged("\(path): expected finite codes and parameters") }
         trainer.step = step
     }
 
@@ -112,24 +118,21 @@ struct TrainingState {
     private func floats(_ name: String, count: Int) throws(TrainingError) -> [Float] {
         do {
             let found = try file.floats(name)
-            guard found.count == count else {
-                throw TrainingError("\(path): \(name): \(found.count) numbers, expected \(count)")
-            }
-            return found
-        } catch let error as TrainingError {
-            throw error
+            if found.count == count { return found }
+            throw CheckpointError.wrongShape(
+                path: path, tensor: name, found: file.tensors[name]?.shape ?? [], expected: [count])
         } catch {
-            throw TrainingError("\(error)")
+            throw Self.damaged("\(error)")
         }
     }
 
     private func indices(_ name: String, below bound: Int) throws(TrainingError) -> [Int] {
         guard let info = file.tensors[name], info.type == .int32, let bytes = try? file.lent(name) else {
-            throw TrainingError("\(path): \(name): expected int32 indices of latents")
+            throw Self.damaged("\(path): \(name): expected int32 indices of latents")
         }
         let found = bytes.bindMemory(to: Int32.self).map { Int($0) }
         guard found.allSatisfy((0..<bound).contains) else {
-            throw TrainingError("\(path): \(name): expected indices below \(bound), the cache's latents")
+            throw Self.damaged("\(path): \(name): expected indices below \(bound), the cache's latents")
         }
         return found
     }

@@ -1,0 +1,21 @@
+import Glibc
+
+/// Folders to write into.
+public enum WritableFolder {
+    /// Makes a folder, and those above it that are missing; one that is there stays as it is.
+    public static func make(_ path: String) throws(FileWriteError) {
+        var status = stat()
+        if stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR { return }
+        let names = path.split(separator: "/")
+        for count in 1..<max(2, names.count + 1) {
+            let part = (path.hasPrefix("/") ? "/" : "") + names.prefix(count).joined(separator: "/")
+            if mkdir(part, 0o777) == 0 { continue }
+            let code = errno
+            if code == EEXIST || stat(part, &status) == 0 {
+                guard stat(part, &status) == 0, status.st_mode & S_IFMT != S_IFDIR else { continue }
+                throw FileWriteError(path: path, step: .makeFolder, reason: "\(part) is not a folder")
+            }
+            throw FileWriteError(path: path, step: .makeFolder, reason: String(cString: strerror(code)))
+        }
+    }
+}
