@@ -10,7 +10,7 @@ package final class LearnedCodebooks {
     let codes: FloatBuffer
     let gradients: FloatBuffer
     /// How often each code, (books, count), was the nearest since the last reset.
-    private(set) var uses: [Int32]
+    var uses: [Int32]
 
     package init(books: Int, count: Int, dimensions: Int) {
         self.books = books
@@ -59,11 +59,6 @@ package final class LearnedCodebooks {
                 }
             }
         }
-    }
-
-    func load(uses: [Int32]) {
-        precondition(uses.count == self.uses.count)
-        self.uses = uses
     }
 
     /// Nearest codes of `rows` vectors, row r in book r mod `books`; their vectors go to `quantized`.

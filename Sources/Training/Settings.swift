@@ -70,11 +70,12 @@ package struct TrainingSettings: Sendable, Equatable {
         ]
     }
 
-    /// The first setting that differs in a state's `json`, with both values; `nil` where all are equal.
+    /// The option that differs in a state's `json`, with both values; `nil` where all are equal.
     func difference(from text: String) -> String? {
         let found = try? JSONValue.parse(Array(text.utf8))
         for (name, value) in members where found?[name] != value {
-            return "\(name) (\(found?[name]?.description ?? "none") there, \(value.description) here)"
+            let option = "--" + name.split(separator: "_").joined(separator: "-")
+            return "\(option) (\(found?[name]?.description ?? "none") there, \(value.description) here)"
         }
         return nil
     }

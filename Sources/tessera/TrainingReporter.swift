@@ -20,6 +20,7 @@ final class TrainingReporter {
             encoding.show(
                 done: done, total: total, now: now, fields: [("latents", "\(done)/\(total)")], final: isEncoded)
         case .skipped(let picture): encoding.message("skipped \(picture.path): \(picture.reason)")
+        case .phase(let text): training.message(text)
         case .began(let settings, let squares, let validation, let step):
             hasRectifier = settings.layers > 0
             training.message(

@@ -43,7 +43,7 @@ struct CodebookTests {
     @Test func unusedCodesMoveToTheMostUsed() {
         let values = (0..<20).map { Float(10 * $0) }
         let codebooks = books(2, 10, 1, values)
-        codebooks.load(uses: [0, 3, 0, 9, 1, 0, 5, 0, 1, 1] + [1, 1, 1, 1, 1, 2, 1, 0, 1, 1])
+        codebooks.uses = [0, 3, 0, 9, 1, 0, 5, 0, 1, 1] + [1, 1, 1, 1, 1, 2, 1, 0, 1, 1]
         #expect(abs(codebooks.usage - 15.0 / 20) < 1e-12)
         #expect(codebooks.reset(share: 0.2, noise: 0.1, seed: 1, epoch: 0) == 3)
         let moved = codebooks.values()
@@ -59,7 +59,7 @@ struct CodebookTests {
     func noCodeMoves(share: Double, uses: Int32) {
         let values = given("codes", 40)
         let codebooks = books(1, 10, 4, values)
-        codebooks.load(uses: [Int32](repeating: uses, count: 10))
+        codebooks.uses = [Int32](repeating: uses, count: 10)
         #expect(codebooks.reset(share: share, noise: 0.1, seed: 1, epoch: 0) == 0)
         #expect(codebooks.values() == values)
         #expect(codebooks.uses.allSatisfy { $0 == 0 })
@@ -68,7 +68,7 @@ struct CodebookTests {
     /// One used code is the model of all that move, and stays.
     @Test func fewUsedCodesServeAgain() {
         let codebooks = books(1, 10, 1, (0..<10).map { Float(10 * $0) })
-        codebooks.load(uses: [0, 0, 0, 0, 0, 0, 0, 0, 4, 0])
+        codebooks.uses = [0, 0, 0, 0, 0, 0, 0, 0, 4, 0]
         #expect(codebooks.reset(share: 1, noise: 0.1, seed: 1, epoch: 0) == 9)
         #expect(codebooks.values().allSatisfy { abs($0 - 80) < 0.6 })
         #expect(codebooks.values()[8] == 80 && Set(codebooks.values()).count == 10)
@@ -78,7 +78,7 @@ struct CodebookTests {
     @Test func noiseIsNormal() {
         func moved(seed: UInt64, epoch: Int) -> [Float] {
             let codebooks = books(1, 4000, 1, [Float](repeating: 0, count: 4000))
-            codebooks.load(uses: [Int32](repeating: 1, count: 2000) + [Int32](repeating: 0, count: 2000))
+            codebooks.uses = [Int32](repeating: 1, count: 2000) + [Int32](repeating: 0, count: 2000)
             #expect(codebooks.reset(share: 0.5, noise: 0.1, seed: seed, epoch: epoch) == 2000)
             return codebooks.values()
         }

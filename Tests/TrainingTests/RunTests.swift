@@ -161,7 +161,7 @@ import TokenizerCore
         let rate = message { _ = try Self.run(other) }
         #expect(
             rate?.hasSuffix(
-                "this run was begun with another rate (0.01 there, 0.02 here); expected the same settings, or another "
+                "this run was begun with another --rate (0.01 there, 0.02 here); expected the same settings, or another "
                     + "--out") == true, "\(rate ?? "")")
         other = job
         other.crops = 30

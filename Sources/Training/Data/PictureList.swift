@@ -29,7 +29,8 @@ package enum PictureList {
             throw TrainingError("\(path): has \(fileBytes) bytes; at most \(listBytes) of a list of pictures are read")
         }
         guard let text = String(validating: bytes, as: UTF8.self) else {
-            throw TrainingError("\(path): is not UTF-8; expected a folder, or a text file with a picture's path a line")
+            throw TrainingError(
+                "\(path): is not UTF-8; expected a folder of pictures, or a text file with a picture's path a line")
         }
         let base = path.lastIndex(of: "/").map { String(path[...$0]) } ?? ""
         // A byte order mark belongs to no path.

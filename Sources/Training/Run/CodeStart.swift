@@ -4,9 +4,9 @@ extension LearnedCodebooks {
     /// Sets all codes as `settings` say.
     ///
     /// - Precondition: each book has at least as many vectors to choose from as codes.
-    func start(from data: TrainingSet, _ settings: TrainingSettings) {
+    func start(from data: TrainingSet, _ settings: TrainingSettings, _ tell: (TrainingEvent) -> Void) {
         startAsLatents(data, settings)
-        if settings.codeStart == .clusters { cluster(data, settings) }
+        if settings.codeStart == .clusters { cluster(data, settings, tell) }
     }
 
     /// Every code is another vector of the training set.
@@ -34,7 +34,7 @@ extension LearnedCodebooks {
 
     /// Lloyd's algorithm over a sample of the training set. A code that is nearest to no vector takes a vector drawn at
     /// random.
-    private func cluster(_ data: TrainingSet, _ settings: TrainingSettings) {
+    private func cluster(_ data: TrainingSet, _ settings: TrainingSettings, _ tell: (TrainingEvent) -> Void) {
         let tokens = settings.tokens
         let wanted = Self.sampleSize * count * books / tokens + 1
         var random = Random(seed: settings.seed, .clusters)
@@ -44,6 +44,7 @@ extension LearnedCodebooks {
         let x = FloatBuffer(count: Self.chunk * data.numbers)
         let quantized = FloatBuffer(count: x.count)
         for round in 0..<settings.clusterRounds {
+            tell(.phase("k-means: round \(round + 1) of \(settings.clusterRounds)"))
             var sums = [Double](repeating: 0, count: codes.count)
             var counts = [Int](repeating: 0, count: books * count)
             for first in stride(from: 0, to: sample.count, by: Self.chunk) {

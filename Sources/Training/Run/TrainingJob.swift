@@ -41,6 +41,8 @@ package enum TrainingEvent: Sendable {
     /// Squares that are encoded, of all.
     case encoded(done: Int, total: Int)
     case skipped(SkippedPicture)
+    /// What takes a while and shows no progress of its own.
+    case phase(String)
     /// All is known; `step` is more than 0 where an earlier run goes on.
     case began(settings: TrainingSettings, training: Int, validation: Int, step: Int)
     /// `done` and `total` count images.

@@ -1,5 +1,6 @@
 import Checkpoint
 import Models
+import Tensor
 
 /// Training ReVQ from pictures to a model's folder (arXiv 2507.10547), and on from where an earlier run of the same job
 /// stopped, to the same numbers. Belongs to the thread that made it.
@@ -22,6 +23,7 @@ package final class TrainingRun {
     package init(_ job: TrainingJob, _ tell: @escaping (TrainingEvent) -> Void) throws {
         self.job = job
         self.tell = tell
+        Compute.setThreads(job.threads ?? Compute.availableProcessors)
         let pictures = try PictureList.read(job.images)
         try WritableFolder.make(job.stateFolder)
         lock = try FolderLock(job.out)
@@ -55,7 +57,7 @@ package final class TrainingRun {
             try found.restore(trainer)
             epoch = found.epoch
         } else {
-            trainer.codebooks.start(from: data, settings)
+            trainer.codebooks.start(from: data, settings, tell)
             epoch = 0
             try writeState()
         }
@@ -144,6 +146,7 @@ package final class TrainingRun {
     }
 
     private func summary() -> TrainingSummary {
+        tell(.phase("measuring losses and the use of codes on the training set"))
         let (training, usage) = trainer.measure(data, data.training)
         return TrainingSummary(
             steps: trainer.step, epochs: epoch, usage: usage, training: training,
