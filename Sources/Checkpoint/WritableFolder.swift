@@ -10,12 +10,12 @@ public enum WritableFolder {
         for count in 1..<max(2, names.count + 1) {
             let part = (path.hasPrefix("/") ? "/" : "") + names.prefix(count).joined(separator: "/")
             if mkdir(part, 0o777) == 0 { continue }
-            let code = errno
-            if code == EEXIST || stat(part, &status) == 0 {
-                guard stat(part, &status) == 0, status.st_mode & S_IFMT != S_IFDIR else { continue }
-                throw FileWriteError(path: path, step: .makeFolder, reason: "\(part) is not a folder")
+            var reason = String(cString: strerror(errno))
+            if stat(part, &status) == 0 {
+                if status.st_mode & S_IFMT == S_IFDIR { continue }
+                reason = "\(part) is not a folder"
             }
-            throw FileWriteError(path: path, step: .makeFolder, reason: String(cString: strerror(code)))
+            throw FileWriteError(path: path, step: .makeFolder, reason: reason)
         }
     }
 }

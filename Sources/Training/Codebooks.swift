@@ -134,11 +134,7 @@ package final class LearnedCodebooks {
             }
             moved += number
         }
-        forgetUses()
-        return moved
-    }
-
-    func forgetUses() {
         for index in uses.indices { uses[index] = 0 }
+        return moved
     }
 }

@@ -17,7 +17,9 @@ struct ModelLocations: ParsableArguments {
     @Option(help: "Computing threads (default: the processors this process may use).")
     var threads: Int?
 
-    func validate() throws {
+    func validate() throws { try Self.check(threads: threads) }
+
+    static func check(threads: Int?) throws {
         if let threads, !(1...1024).contains(threads) {
             throw ValidationError("--threads is \(threads), expected 1 to 1024")
         }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Models
 import Training
 
 /// `tessera train`: a model of the user's own.
@@ -60,19 +61,12 @@ struct TrainReVQ: ParsableCommand {
     }
 
     func validate() throws {
-        if let threads, !(1...1024).contains(threads) {
-            throw ValidationError("--threads is \(threads), expected 1 to 1024")
-        }
+        try ModelLocations.check(threads: threads)
         if let crops, !(1...100_000_000).contains(crops) {
             throw ValidationError("--crops is \(crops), expected 1 to 100000000")
         }
         guard logSteps >= 1 else { throw ValidationError("--log-steps is \(logSteps), expected at least 1") }
-        let plain = name.utf8.allSatisfy { byte in
-            byte == 45 || byte == 46 || byte == 95 || (48...57).contains(byte) || (65...90).contains(byte)
-                || (97...122).contains(byte)
-        }
-        guard plain, let first = name.unicodeScalars.first,
-            first.properties.isAlphabetic || first.value < 58 && first.value > 47,
+        guard name.utf8.allSatisfy(ModelSource.isNameByte), let first = name.first, first.isLetter || first.isNumber,
             name.utf8.count <= 100
         else {
             throw ValidationError(

@@ -1,4 +1,3 @@
-import Foundation
 import Training
 
 /// Tells on standard error how training goes: a bar, and a line for each epoch.
@@ -75,6 +74,6 @@ final class TrainingReporter {
         return words.joined(separator: ", ")
     }
 
-    private static func number(_ value: Double) -> String { String(format: "%.4f", value) }
-    private static func percent(_ share: Double) -> String { String(format: "%.1f%%", share * 100) }
+    private static func number(_ value: Double) -> String { NumberText.fixed(value, digits: 4) }
+    private static func percent(_ share: Double) -> String { NumberText.fixed(share * 100, digits: 1) + "%" }
 }

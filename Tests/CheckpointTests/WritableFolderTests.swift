@@ -27,6 +27,14 @@ struct WritableFolderTests {
         }
     }
 
+    @Test func aLinkToNowhereIsNoFolder() throws {
+        let link = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString).path
+        try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: "nowhere-\(UUID())")
+        defer { try? FileManager.default.removeItem(atPath: link) }
+        let error = #expect(throws: FileWriteError.self) { try WritableFolder.make(link) }
+        #expect(error?.reason == "File exists")
+    }
+
     @Test func whatTheSystemRefusesIsTold() {
         let error = #expect(throws: FileWriteError.self) { try WritableFolder.make("/proc/none/such") }
         #expect(error?.reason == "No such file or directory")

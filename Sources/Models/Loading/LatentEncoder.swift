@@ -23,14 +23,21 @@ package final class LatentEncoder {
 
     /// Reads `config.json` and the tensors under `encoder.` of `diffusion_pytorch_model.safetensors` in that folder.
     ///
-    /// - Parameter threads: computing threads of the calling thread's work; `nil`: as many as this process may use.
+    /// - Parameters:
+    ///   - threads: computing threads of the calling thread's work; `nil`: as many as this process may use.
+    ///   - checksDecoder: throws what is missing of the decoder half, or wrong with it, as well: a model needs both.
     /// - Throws: `ModelError`, `CheckpointError` or `ConvolutionError`, each one clear line.
-    package init(folder: String, threads: Int? = nil) throws {
+    package init(folder: String, threads: Int? = nil, checksDecoder: Bool = false) throws {
         Compute.setThreads(threads ?? Compute.availableProcessors)
         let vae = try DCAELoading(folder: folder)
         files = [vae.configPath, vae.file.path]
         encoder = try vae.encoder()
-        try vae.scope.scope("encoder").requireSound()
+        if checksDecoder {
+            _ = try vae.decoder(latent: encoder.extent)
+            try vae.scope.requireSound()
+        } else {
+            try vae.scope.scope("encoder").requireSound()
+        }
         let preprocessing = DCAELoading.preprocessing
         fingerprint = try Fingerprint.of(
             vae.file.names.filter { $0.hasPrefix("encoder.") }.map {
@@ -39,14 +46,6 @@ package final class LatentEncoder {
             settings: [
                 "tessera 1", "dc-ae encoder", "\(preprocessing.filter.rawValue) \(preprocessing.size)", "fp32", "",
             ])
-    }
-
-    /// Throws what is missing of the decoder half, or wrong with it: a model needs both.
-    package static func checkDecoder(folder: String) throws {
-        let vae = try DCAELoading(folder: folder)
-        let encoder = try vae.encoder()
-        _ = try vae.decoder(latent: encoder.extent)
-        try vae.scope.requireSound()
     }
 
     /// The latent of a picture in (channels, height, width) order, not normalised.

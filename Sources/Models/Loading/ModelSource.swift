@@ -51,7 +51,8 @@ public struct ModelSource: Sendable, Hashable {
         }
     }
 
-    private static func isNameByte(_ byte: UInt8) -> Bool {
+    /// What ids and names of models are made of: letters, digits, '.', '_' and '-' of ASCII.
+    package static func isNameByte(_ byte: UInt8) -> Bool {
         switch byte {
         case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
             UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "_"), UInt8(ascii: "-"):

@@ -19,7 +19,7 @@ package final class Rectifier {
         turned = FloatBuffer(count: shape.layers * (25 * 3 * shape.features + 9 * shape.hidden))
         for (number, parameter) in table.parameters.enumerated() {
             var random = Random(seed: seed, .rectifier, number)
-            set(parameter) { _ in
+            set(parameter, in: parameters.data) { _ in
                 switch parameter.start {
                 case .constant(let value): value
                 case .uniform(let fanIn): Float((2 * random.uniform() - 1) / Double(fanIn).squareRoot())
@@ -30,9 +30,9 @@ package final class Rectifier {
     }
 
     /// Sets a tensor, in PyTorch's order.
-    private func set(_ parameter: Parameter, _ value: (Int) -> Float) {
+    private func set(_ parameter: Parameter, in flat: UnsafeMutablePointer<Float>, _ value: (Int) -> Float) {
         for index in 0..<parameter.count {
-            parameters.data[parameter.offset + parameter.position(index)] = value(index)
+            flat[parameter.offset + parameter.position(index)] = value(index)
         }
     }
 
@@ -47,14 +47,17 @@ package final class Rectifier {
         }
     }
 
-    /// Takes parameters in PyTorch's order.
-    package func load(_ values: (_ name: String, _ shape: [Int]) throws -> [Float]) rethrows {
+    /// The other way, from tensors in PyTorch's order into `flat` (the parameters, or anything laid out like them).
+    package func load<Failure: Error>(
+        into flat: UnsafeMutablePointer<Float>? = nil,
+        _ values: (_ name: String, _ shape: [Int]) throws(Failure) -> [Float]
+    ) throws(Failure) {
         for parameter in table.parameters {
             let found = try values(parameter.name, parameter.shape)
             precondition(found.count == parameter.count)
-            set(parameter) { found[$0] }
+            set(parameter, in: flat ?? parameters.data) { found[$0] }
         }
-        parametersChanged()
+        if flat == nil { parametersChanged() }
     }
 
     /// Makes the whole, by construction, pass its input through but for less than a part in a thousand, so that training

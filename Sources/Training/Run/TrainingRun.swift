@@ -1,6 +1,5 @@
 import Checkpoint
 import Models
-import Tensor
 
 /// Training ReVQ from pictures to a model's folder (arXiv 2507.10547), and on from where an earlier run of the same job
 /// stopped, to the same numbers. Belongs to the thread that made it.
@@ -15,6 +14,8 @@ package final class TrainingRun {
     private let data: TrainingSet
     private let trainer: Trainer
     private var epoch: Int
+    private let stepsPerEpoch: Int
+    /// Steps in all.
     private let total: Int
 
     /// Encodes what is missing of the latents, and sets up everything or restores it.
@@ -23,7 +24,6 @@ package final class TrainingRun {
     package init(_ job: TrainingJob, _ tell: @escaping (TrainingEvent) -> Void) throws {
         self.job = job
         self.tell = tell
-        Compute.setThreads(job.threads ?? Compute.availableProcessors)
         let pictures = try PictureList.read(job.images)
         try WritableFolder.make(job.stateFolder)
         lock = try FolderLock(job.out)
@@ -47,8 +47,8 @@ package final class TrainingRun {
         let settings = try job.choice.sized(training: data.training.count, shape: latents.shape)
         trainer = Trainer(
             settings, channels: latents.shape[0], height: latents.shape[1], width: latents.shape[2])
-        let perEpoch = (data.training.count + settings.batch - 1) / settings.batch
-        total = settings.steps ?? settings.epochs * perEpoch
+        stepsPerEpoch = (data.training.count + settings.batch - 1) / settings.batch
+        total = settings.steps ?? settings.epochs * stepsPerEpoch
         if let found {
             try Self.requireEqual(found, settings)
             guard found.step <= total else {
@@ -76,11 +76,7 @@ package final class TrainingRun {
             let record = endOfEpoch()
             try log.append(record)
             tell(.epoch(record))
-            guard trainer.isFinite else {
-                throw TrainingError(
-                    "step \(trainer.step): codes or rectifier hold numbers that are not finite; the state before this "
-                        + "epoch stays in \(job.stateFolder): try a lower --rate in another --out")
-            }
+            guard trainer.isFinite else { throw diverged("codes or rectifier hold numbers that are not finite") }
             try writeState()
         }
         try AtomicFile.write(
@@ -111,19 +107,22 @@ package final class TrainingRun {
             record.imagesPerSecond = Double(batch.count) / ((clock.now - start) / .seconds(1))
             record.usage = trainer.codebooks.usage
             guard losses.total.isFinite else {
-                throw TrainingError(
-                    "step \(trainer.step): the loss is \(losses.total), expected a finite number; the state before this "
-                        + "epoch stays in \(job.stateFolder): try a lower --rate in another --out")
+                throw diverged("the loss is \(losses.total), expected a finite number")
             }
             if trainer.step % job.logSteps == 0 || trainer.step == 1 { try log.append(record) }
             tell(.step(record, done: done, total: images(ofSteps: total)))
         }
     }
 
+    private func diverged(_ what: String) -> TrainingError {
+        TrainingError(
+            "step \(trainer.step): \(what); the state before this epoch stays in \(job.stateFolder): try a lower --rate in "
+                + "another --out")
+    }
+
     /// Images that so many steps take: the last batch of an epoch may be smaller.
     private func images(ofSteps steps: Int) -> Int {
-        let perEpoch = (data.training.count + trainer.settings.batch - 1) / trainer.settings.batch
-        let (epochs, rest) = steps.quotientAndRemainder(dividingBy: perEpoch)
+        let (epochs, rest) = steps.quotientAndRemainder(dividingBy: stepsPerEpoch)
         return epochs * data.training.count + min(rest * trainer.settings.batch, data.training.count)
     }
 
@@ -164,8 +163,7 @@ package final class TrainingRun {
     private static func encode(
         _ pictures: [String], _ job: TrainingJob, _ tell: (TrainingEvent) -> Void
     ) throws -> [String] {
-        try LatentEncoder.checkDecoder(folder: job.vae)
-        let encoder = try LatentEncoder(folder: job.vae, threads: job.threads)
+        let encoder = try LatentEncoder(folder: job.vae, threads: job.threads, checksDecoder: true)
         let plan = try CropPlan(
             pictures, crops: job.crops, seed: job.choice.settings.seed, preprocessing: encoder.preprocessing,
             limits: job.limits)

@@ -81,38 +81,34 @@ struct TrainingState {
     /// Puts numbers and counters back.
     func restore(_ trainer: Trainer) throws(TrainingError) {
         let books = trainer.codebooks
-        try restore("codes", books.codes.data, count: books.codes.count) { books.load($0, into: $1) }
-        if step > 0 {
-            let optimizer = trainer.codeOptimizer
-            try restore("first.codes", optimizer.first.data, count: books.codes.count) { books.load($0, into: $1) }
-            try restore("second.codes", optimizer.second.data, count: books.codes.count) { books.load($0, into: $1) }
+        books.load(try floats("codes", count: books.codes.count), into: books.codes.data)
+        for moment in Self.moments(after: step) {
+            let values = try floats(moment.name + "codes", count: books.codes.count)
+            books.load(values, into: moment.of(trainer.codeOptimizer))
         }
         if let rectifier = trainer.rectifier, let optimizer = trainer.rectifierOptimizer {
-            try restore("rectifier.", rectifier, to: rectifier.parameters.data)
-            if step > 0 {
-                try restore("first.rectifier.", rectifier, to: optimizer.first.data)
-                try restore("second.rectifier.", rectifier, to: optimizer.second.data)
+            try restore("rectifier.", rectifier, to: nil)
+            for moment in Self.moments(after: step) {
+                try restore(moment.name + "rectifier.", rectifier, to: moment.of(optimizer))
             }
-            rectifier.parametersChanged()
         }
         guard trainer.isFinite else { throw Self.damaged("\(path): expected finite codes and parameters") }
         trainer.step = step
     }
 
     private func restore(
-        _ name: String, _ flat: UnsafeMutablePointer<Float>, count: Int,
-        _ load: ([Float], UnsafeMutablePointer<Float>) -> Void
+        _ prefix: String, _ rectifier: Rectifier, to flat: UnsafeMutablePointer<Float>?
     ) throws(TrainingError) {
-        load(try floats(name, count: count), flat)
+        try rectifier.load(into: flat) { (name, shape) throws(TrainingError) in
+            try floats(prefix + name, count: shape.reduce(1, *))
+        }
     }
 
-    private func restore(
-        _ prefix: String, _ rectifier: Rectifier, to flat: UnsafeMutablePointer<Float>
-    ) throws(TrainingError) {
-        for parameter in rectifier.table.parameters {
-            let values = try floats(prefix + parameter.name, count: parameter.count)
-            for index in values.indices { flat[parameter.offset + parameter.position(index)] = values[index] }
-        }
+    /// Prefixes of AdamW's moments and where they are; none before the first step.
+    private static func moments(
+        after step: Int
+    ) -> [(name: String, of: (AdamW) -> UnsafeMutablePointer<Float>)] {
+        step > 0 ? [("first.", { $0.first.data }), ("second.", { $0.second.data })] : []
     }
 
     private func floats(_ name: String, count: Int) throws(TrainingError) -> [Float] {
@@ -153,8 +149,7 @@ struct TrainingState {
             NewTensor(
                 name: "validation", shape: [data.validation.count], values: .int32(data.validation.map { Int32($0) })),
         ]
-        var moments: [(name: String, of: (AdamW) -> UnsafeMutablePointer<Float>)] = []
-        if trainer.step > 0 { moments = [("first.", { $0.first.data }), ("second.", { $0.second.data })] }
+        let moments = moments(after: trainer.step)
         for moment in moments {
             let values = books.values(of: moment.of(trainer.codeOptimizer))
             tensors.append(NewTensor(name: moment.name + "codes", shape: shape, values))
