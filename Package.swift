@@ -44,10 +44,14 @@ let package = Package(
             name: "tessera-bench", dependencies: ["Models", "Tensor"], path: "Benchmarks/Engine", swiftSettings: strict),
         module(
             "TokenService",
-            ["HTTPServer", "HTTPWire", "Batching", "Models", "Evaluation", "ImageInput", "JSON", "TokenizerCore"]),
+            [
+                "HTTPServer", "HTTPWire", "Batching", "Models", "Metrics", "Evaluation", "ImageInput", "JSON",
+                "TokenizerCore",
+            ]),
 
         module("HTTPServer", ["HTTPWire"]),
         module("HTTPWire"),
+        module("Metrics"),
 
         module("Batching", ["TokenizerCore"]),
         module("Training", ["Models", "Checkpoint", "Tensor", "CKernels", "ImageInput", "JSON", "TokenizerCore"]),
@@ -70,6 +74,7 @@ let package = Package(
 
         .target(name: "Recipe", dependencies: ["TokenizerCore"], path: "Tests/Recipe", swiftSettings: strict),
         .target(name: "CheckpointBuilders", path: "Tests/CheckpointBuilders", swiftSettings: strict),
+        .target(name: "MetricsReader", path: "Tests/MetricsReader", swiftSettings: strict),
         tests("Tensor", ["CKernels"]),
         tests("Evaluation", ["TokenizerCore"], exclude: ["Fixtures"]),
         tests("JSON", []),
@@ -77,13 +82,17 @@ let package = Package(
         tests("ImageInput", ["CCodecs", "Recipe", "JSON", "TokenizerCore"], exclude: ["Fixtures"]),
         tests("HTTPWire", []),
         tests("HTTPServer", ["HTTPWire"]),
+        tests("Metrics", ["MetricsReader"]),
         tests("Batching", ["TokenizerCore"]),
         tests(
             "Models", ["Recipe", "Tensor", "TokenizerCore", "Checkpoint", "CheckpointBuilders", "JSON"],
             exclude: ["Fixtures"]),
         tests(
             "TokenService",
-            ["HTTPServer", "HTTPWire", "ImageInput", "JSON", "Batching", "TokenizerCore", "Models", "Recipe"]),
+            [
+                "HTTPServer", "HTTPWire", "ImageInput", "JSON", "Batching", "TokenizerCore", "Models", "Recipe",
+                "MetricsReader",
+            ]),
         tests(
             "Training",
             ["Models", "Checkpoint", "Tensor", "CKernels", "ImageInput", "JSON", "TokenizerCore", "Recipe"],

@@ -36,6 +36,14 @@ public final class Engine: Sendable {
         var drainCount = 0
     }
 
+    /// What the engine has done since its start.
+    public struct Statistics: Sendable {
+        /// Time in which the thread had work; what runs is included.
+        public internal(set) var busy = Duration.zero
+        /// Batches by the number of their jobs, from none to the most.
+        public internal(set) var batches: [Int]
+    }
+
     /// Apart from `Shared`, so that a probe never waits for the queue's lock.
     private struct Pulse {
         var state = State.loading
@@ -43,15 +51,21 @@ public final class Engine: Sendable {
         var waiting = 0
         /// Jobs that the thread has taken out of the queue and not finished.
         var running = 0
+        /// Since when it has been at them.
+        var busySince: ContinuousClock.Instant?
+        var statistics: Statistics
     }
 
     private let shared: Mutex<Shared>
-    private let pulse = Mutex(Pulse())
+    private let pulse: Mutex<Pulse>
     /// The thread sleeps on it; monotonic, unlike a condition variable's default clock.
     private let wake = DispatchSemaphore(value: 0)
 
     public init(maxBatch: Int = 8, maxDelay: Duration = .zero) {
-        shared = Mutex(Shared(planner: Planner(maxBatch: maxBatch, maxDelay: maxDelay)))
+        let planner = Planner<Job>(maxBatch: maxBatch, maxDelay: maxDelay)
+        let batches = [Int](repeating: 0, count: planner.maxBatch + 1)
+        shared = Mutex(Shared(planner: planner))
+        pulse = Mutex(Pulse(statistics: Statistics(batches: batches)))
     }
 
     /// Starts the thread: loads, sends one image through every model, then serves. Once only.
@@ -72,6 +86,14 @@ public final class Engine: Sendable {
 
     /// Images that wait for the engine.
     public var waiting: Int { pulse.withLock { $0.waiting } }
+
+    public var statistics: Statistics {
+        pulse.withLock { pulse in
+            var statistics = pulse.statistics
+            if let since = pulse.busySince { statistics.busy += .now - since }
+            return statistics
+        }
+    }
 
     /// How long the thread has shown no sign of life although it has work; zero where it has none. It shows one before
     /// and after every image.
@@ -235,8 +257,21 @@ extension Engine {
 
     private func beat(running: Int) {
         pulse.withLock { pulse in
-            pulse.lastBeat = .now
+            let now = ContinuousClock.now
+            pulse.lastBeat = now
             pulse.running = running
+            guard running == 0, let since = pulse.busySince else { return }
+            pulse.statistics.busy += now - since
+            pulse.busySince = nil
+        }
+    }
+
+    /// A batch has been taken out of the queue.
+    private func take(_ batch: [Job]) {
+        pulse.withLock { pulse in
+            pulse.running = batch.count
+            pulse.busySince = .now
+            pulse.statistics.batches[min(batch.count, pulse.statistics.batches.count - 1)] += 1
         }
     }
 
@@ -249,7 +284,7 @@ extension Engine {
                 let plan = shared.planner.next(now: now)
                 publish(shared.planner.count)
                 switch plan.step {
-                case .run(let batch): pulse.withLock { $0.running = batch.count }
+                case .run(let batch): take(batch)
                 case .wait: shared.isSleeping = true
                 case .idle:
                     isOver = shared.state == .draining || shared.state == .stopped

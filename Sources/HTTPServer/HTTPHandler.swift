@@ -5,4 +5,12 @@ import HTTPWire
 public protocol HTTPHandler: HTTPPolicy {
     /// When a request that was accepted is whole. The answer may be given later, from any thread.
     func handle(_ request: HTTPRequest, answer: HTTPAnswer)
+
+    /// When a server listens, before its first request; by default nothing. The server holds the handler, so the
+    /// handler keeps no more than a weak reference.
+    func started(_ server: HTTPServer)
+}
+
+extension HTTPHandler {
+    public func started(_ server: HTTPServer) {}
 }

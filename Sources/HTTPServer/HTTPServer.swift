@@ -28,6 +28,7 @@ public final class HTTPServer: Sendable {
     }
 
     private let configuration: Configuration
+    private let handler: any HTTPHandler
     private let acceptQueue = DispatchQueue(label: "tessera.http.accept")
     private let occupancy: Occupancy
     private let workers: [Worker]
@@ -35,6 +36,7 @@ public final class HTTPServer: Sendable {
 
     public init(configuration: Configuration, handler: any HTTPHandler) {
         self.configuration = configuration
+        self.handler = handler
         let occupancy = Occupancy(capacity: max(1, configuration.maximumConnections))
         self.occupancy = occupancy
         workers = (0..<max(1, configuration.workers)).map {
@@ -63,6 +65,7 @@ public final class HTTPServer: Sendable {
             acceptQueue.async { opened.forEach { $0.stop {} } }
             throw error
         }
+        handler.started(self)
         workers.forEach { $0.start() }
         listeners.forEach { $0.start() }
         let started = listeners

@@ -69,6 +69,7 @@ extension TokenService {
     ) {
         engine.submit(
             Job(model: model.id, work: work, deadline: context.deadline, ticket: context.ticket) { outcome in
+                self.metrics.ended(work, on: model, outcome)
                 context.record { timings in
                     timings.queue = max(timings.queue, outcome.queued)
                     timings.inference += outcome.inference

@@ -27,10 +27,13 @@ final class RequestContext: Sendable {
     private struct State {
         var timings = Timings()
         var contract: String?
+        var isAnswered = false
     }
 
     let id: String
     let head: HTTPRequestHead
+    /// When it was whole.
+    private let arrival = ContinuousClock.now
     let deadline: ContinuousClock.Instant
     /// Gone when the client is, or when there is an answer.
     let ticket = Ticket()
@@ -38,11 +41,14 @@ final class RequestContext: Sendable {
     private let answer: HTTPAnswer
     private let deadlines: Deadlines
     private let lifecycle: Lifecycle
+    private let route: String
+    private let metrics: ServiceMetrics
     private let state = Mutex(State())
 
+    /// - Parameter route: its label in metrics.
     init(
         head: HTTPRequestHead, id: String, deadline: ContinuousClock.Instant, reservation: Reservation,
-        answer: HTTPAnswer, deadlines: Deadlines, lifecycle: Lifecycle
+        answer: HTTPAnswer, deadlines: Deadlines, lifecycle: Lifecycle, route: String, metrics: ServiceMetrics
     ) {
         self.head = head
         self.id = id
@@ -51,6 +57,8 @@ final class RequestContext: Sendable {
         self.answer = answer
         self.deadlines = deadlines
         self.lifecycle = lifecycle
+        self.route = route
+        self.metrics = metrics
         deadlines.watch(self)
     }
 
@@ -89,18 +97,28 @@ final class RequestContext: Sendable {
     }
 
     func send(_ response: HTTPResponse) {
-        var response = response
-        let (timings, contract) = state.withLock { ($0.timings, $0.contract) }
-        if let contract { response.headers.set("X-Tessera-Contract", contract) }
-        Responses.stamp(&response, id: id, lifecycle.phase, timings)
-        ticket.leave()
-        // First: whoever has the answer finds the place free.
-        reservation.release()
-        answer.send(response)
+        send(response, refusal: nil)
     }
 
     func fail(_ error: ServiceError) {
-        send(Responses.error(error, id: id))
+        send(Responses.error(error, id: id), refusal: error)
+    }
+
+    private func send(_ response: HTTPResponse, refusal: ServiceError?) {
+        var response = response
+        let (timings, contract, isFirst) = state.withLock { state in
+            defer { state.isAnswered = true }
+            return (state.timings, state.contract, !state.isAnswered)
+        }
+        guard isFirst else { return }
+        if let contract { response.headers.set("X-Tessera-Contract", contract) }
+        Responses.stamp(&response, id: id, lifecycle.phase, timings)
+        ticket.leave()
+        let status = answer.isAbandoned ? ServiceError(EngineFailure.departed).status : response.status
+        // First: whoever has the answer finds the request counted and its place free.
+        metrics.answered(route, status, since: arrival, refusal: refusal, timings)
+        reservation.release()
+        answer.send(response)
     }
 
     /// Runs `body`; what it throws is the answer.

@@ -19,6 +19,8 @@ struct Route: Sendable {
     }
 
     let method: String
+    /// As it is written in the table.
+    let path: String
     /// Segments; `{id}` stands for any one.
     let pattern: [Substring]
     let needs: Needs
@@ -26,6 +28,7 @@ struct Route: Sendable {
 
     init(_ method: String, _ path: String, needs: Needs = .nothing, _ action: Action) {
         self.method = method
+        self.path = path
         pattern = path.split(separator: "/", omittingEmptySubsequences: false)
         self.needs = needs
         self.action = action
@@ -53,13 +56,15 @@ struct RouteTable: Sendable {
         case options(allow: String)
     }
 
+    /// - Parameter pattern: becomes the path that the table has for this one, if it has one.
     /// - Throws: 404, or 405 with the methods there are.
-    func match(_ head: HTTPRequestHead) throws(ServiceError) -> Match {
+    func match(_ head: HTTPRequestHead, pattern: inout String) throws(ServiceError) -> Match {
         if head.path == "*" { return .options(allow: "GET, HEAD, POST, OPTIONS") }
         let segments = head.path.split(separator: "/", omittingEmptySubsequences: false)
         var methods: [String] = []
         for route in routes {
             guard let parameter = Self.parameter(of: segments, in: route.pattern) else { continue }
+            pattern = route.path
             if route.method == head.method || (head.method == "HEAD" && route.method == "GET") {
                 return .route(route, parameter: parameter)
             }

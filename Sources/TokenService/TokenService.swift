@@ -8,6 +8,8 @@ import TokenizerCore
 /// A request's way: head -> route -> a place in `Admission` -> body -> preprocessing thread -> engine's thread ->
 /// preprocessing thread -> answer. No step waits for a later one.
 public final class TokenService: HTTPHandler {
+    public static let version = "0.1.0"
+
     public let configuration: ServiceConfiguration
     public let engine: Engine
     /// Images between arrival and answer.
@@ -16,6 +18,7 @@ public final class TokenService: HTTPHandler {
     let budget: ByteBudget
     /// Codebooks in the making: one, for each may take gigabytes.
     let codebooks = Admission(capacity: 1)
+    let metrics: ServiceMetrics
     private let deadlines: Deadlines
     private let lifecycle = Lifecycle()
     private let routes: RouteTable
@@ -24,13 +27,15 @@ public final class TokenService: HTTPHandler {
         self.configuration = configuration
         let engine = Engine(maxBatch: configuration.maxBatch, maxDelay: configuration.maxDelay)
         self.engine = engine
+        metrics = ServiceMetrics(engine: engine)
         deadlines = Deadlines { engine.sweep() }
         admission = Admission(capacity: configuration.limits.queuedImages)
         workers = WorkQueue(width: configuration.preprocessingWidth)
         budget = ByteBudget(bytes: configuration.limits.decodingBytes)
         routes = RouteTable(
             routes: EncodeRoute.routes(configuration.limits) + DecodeRoute.routes(configuration.limits)
-                + ReconstructRoute.routes(configuration.limits) + ModelsRoute.routes + HealthRoute.routes)
+                + ReconstructRoute.routes(configuration.limits) + ModelsRoute.routes + HealthRoute.routes
+                + MetricsRoute.routes)
     }
 
     // MARK: - Stopping
@@ -55,16 +60,23 @@ public final class TokenService: HTTPHandler {
     // MARK: - HTTPHandler
 
     public func disposition(of head: HTTPRequestHead) -> HTTPDisposition {
+        let start = ContinuousClock.now
         let id = Responses.requestID(head)
+        var path = ServiceMetrics.otherRoute
         do throws(ServiceError) {
-            return try disposition(of: head, id: id)
+            let disposition = try disposition(of: head, id: id, &path)
+            if case .answer(let response) = disposition { metrics.answered(path, response.status, since: start) }
+            return disposition
         } catch {
+            metrics.answered(path, error.status, since: start, refusal: error)
             return .answer(stamped(Responses.error(error, id: id), id: id))
         }
     }
 
-    private func disposition(of head: HTTPRequestHead, id: String) throws(ServiceError) -> HTTPDisposition {
-        switch try routes.match(head) {
+    private func disposition(
+        of head: HTTPRequestHead, id: String, _ path: inout String
+    ) throws(ServiceError) -> HTTPDisposition {
+        switch try routes.match(head, pattern: &path) {
         case .options(let allow):
             return .answer(stamped(HTTPResponse(status: 204, headers: ["Allow": allow]), id: id))
         case .route(let route, let parameter):
@@ -83,17 +95,21 @@ public final class TokenService: HTTPHandler {
     }
 
     public func handle(_ request: HTTPRequest, answer: HTTPAnswer) {
+        let start = ContinuousClock.now
         let id = Responses.requestID(request.head)
+        var path = ServiceMetrics.otherRoute
         do throws(ServiceError) {
-            guard case .route(let route, _) = try routes.match(request.head), case .work(_, let work) = route.action
+            guard case .route(let route, _) = try routes.match(request.head, pattern: &path),
+                case .work(_, let work) = route.action
             else { throw ServiceError(404, "not_found", "there is no such route") }
             let deadline = ContinuousClock.now + (try timeout(of: request.head))
             guard let reservation = admission.reserve(1) else { throw .queueFull(admission.capacity) }
             let context = RequestContext(
                 head: request.head, id: id, deadline: deadline, reservation: reservation, answer: answer,
-                deadlines: deadlines, lifecycle: lifecycle)
+                deadlines: deadlines, lifecycle: lifecycle, route: path, metrics: metrics)
             let ticket = context.ticket
-            answer.onAbandon { [weak engine] in
+            answer.onAbandon { [weak engine, metrics] in
+                metrics.abandoned()
                 ticket.leave()
                 engine?.sweep()
             }
@@ -102,13 +118,19 @@ public final class TokenService: HTTPHandler {
                 if !ticket.isGone { work(self, context, request) }
             }
         } catch {
+            metrics.answered(path, error.status, since: start, refusal: error)
             answer.send(stamped(Responses.error(error, id: id), id: id))
         }
     }
 
     public func response(to error: HTTPWireError) -> HTTPResponse {
         let id = Responses.newID()
+        metrics.refusedOnWire(error.status)
         return stamped(Responses.error(ServiceError(error), id: id), id: id)
+    }
+
+    public func started(_ server: HTTPServer) {
+        metrics.watch(server)
     }
 
     // MARK: - What routes use

@@ -1,12 +1,13 @@
 import ArgumentParser
 import Foundation
+import TokenService
 
 @main
 struct Tessera: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "tessera",
         abstract: "Turns images into discrete tokens and tokens into images, with SFTok and ReVQ.",
-        version: "0.1.0",
+        version: TokenService.version,
         subcommands: [Serve.self, Encode.self, Decode.self, Reconstruct.self, Eval.self, Inspect.self, Train.self])
 
     /// Exit 0: done; 1: failed; 2: wrong usage.

@@ -144,6 +144,28 @@ private func described(_ result: Result<Job.Output, EngineFailure>) -> String {
         #expect(rig.engine.silence(now: .now + .seconds(100)) == .zero)
     }
 
+    @Test func countsItsBatchesAndTheTimeTheyTake() throws {
+        let rig = try Rig(maxBatch: 2)
+        #expect(rig.engine.statistics.busy == .zero)
+        #expect(rig.engine.statistics.batches == [0, 0, 0])
+        rig.gate.close()
+        let start = ContinuousClock.now
+        rig.submit("first", .encode(picture(1), EncodeOptions()))
+        #expect(rig.gate.awaitArrival())
+        let begun = ContinuousClock.now
+        for name in ["second", "third", "fourth"] { rig.submit(name, .decode([7, 1], DecodeOptions())) }
+        let held = ContinuousClock.now - begun
+        // What runs is in it already.
+        #expect(rig.engine.statistics.busy >= held)
+        rig.gate.open()
+        #expect(rig.results(4).count == 4)
+        rig.end()
+        let total = rig.engine.statistics
+        #expect(total.batches == [0, 2, 1])
+        #expect(total.busy >= held && total.busy <= .now - start)
+        #expect(rig.engine.statistics.busy == total.busy)
+    }
+
     @Test func finishesWhatItHasWhenItDrains() throws {
         let rig = try Rig()
         rig.gate.close()

@@ -1,0 +1,16 @@
+import HTTPWire
+import Metrics
+
+/// `GET /metrics`. Like a probe it reads state only and takes no place in the queue. Scrapers' `Accept` isn't looked
+/// at: there is one format, and they read it.
+enum MetricsRoute {
+    static let routes: [Route] = [
+        Route(
+            "GET", "/metrics",
+            .immediate { (service, _, _) in
+                HTTPResponse(
+                    status: 200, headers: ["Content-Type": Registry.contentType, "Cache-Control": "no-store"],
+                    body: Array(service.metrics.text().utf8))
+            })
+    ]
+}

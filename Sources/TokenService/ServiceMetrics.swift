@@ -1,0 +1,235 @@
+import Batching
+import Evaluation
+import HTTPServer
+import Metrics
+import Synchronization
+import TokenizerCore
+
+/// What the service tells of itself at `/metrics`.
+///
+/// Its parts are asked for what is, and for what they count themselves, when somebody reads; only what happens to
+/// requests and images is counted here.
+final class ServiceMetrics: Sendable {
+    /// The label of a route that isn't known.
+    static let otherRoute = "other"
+    /// Images over which the use of codes is measured.
+    static let window = 4096
+
+    private struct Weak {
+        weak let server: HTTPServer?
+    }
+
+    private struct Answer: Hashable {
+        let route: String
+        let status: Int
+    }
+
+    private struct Window {
+        let contract: String
+        var codes: CodeWindow
+    }
+
+    private let registry = Registry()
+    private let requests: Family<Counter>
+    private let durations: Family<Histogram>
+    private let rejected: Family<Counter>
+    private let cancelled: Counter
+    private let queued: Histogram
+    private let stages: Family<Histogram>
+    private let images: Family<Counter>
+    private let margins: Family<Histogram>
+    private let engine: Engine
+    /// Instruments of answers that there have been: every request passes here, and a family's members are far to find.
+    private let answers = Mutex<[Answer: (count: Counter, duration: Histogram)]>([:])
+    private let servers = Mutex<[Weak]>([])
+    /// By model.
+    private let windows = Mutex<[String: Window]>([:])
+
+    init(engine: Engine) {
+        self.engine = engine
+        requests = registry.counter(
+            "tessera_http_requests_total",
+            "Answers, by route and status; 499: the client went away before it. Requests that are no good HTTP, or too "
+                + "long, have the route 'other'.", labels: ["route", "code"])
+        durations = registry.histogram(
+            "tessera_http_request_duration_seconds", "From a whole request to its answer, in seconds.",
+            labels: ["route"], bounds: Self.seconds)
+        rejected = registry.counter(
+            "tessera_rejected_total", "Requests that were answered with 429, 503 or 504, by the error's code.",
+            labels: ["reason"])
+        cancelled =
+            registry.counter(
+                "tessera_cancelled_total", "Requests whose client went away before their answer.")[]
+        queued =
+            registry.histogram(
+                "tessera_queue_seconds", "An image's wait for the engine until it was begun or dropped, in seconds.",
+                bounds: Self.seconds)[]
+        stages = registry.histogram(
+            "tessera_stage_seconds",
+            "A request's time in a stage, over all of its images, in seconds: what its Server-Timing tells.",
+            labels: ["stage"], bounds: Self.seconds)
+        images = registry.counter(
+            "tessera_images_total", "Images that a model has worked through, by operation.", labels: ["model", "op"])
+        margins = registry.histogram(
+            "tessera_token_margin",
+            "How much farther a token's runner-up code is than its nearest. Only of requests with margin=true: under "
+                + "Sinkhorn it takes a search of its own.", labels: ["model"],
+            bounds: [1e-6, 1e-5, 1e-4, 1e-3, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10])
+        addReadings()
+        // Known before they happen, so that the first one is seen as an increase.
+        for error in [ServiceError.queueFull(0), .loading, .draining, .expired] { _ = rejected[error.code] }
+    }
+
+    /// Upper bounds of times.
+    private static let seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60]
+
+    /// Counts the connections of `server` as well; it isn't kept alive.
+    func watch(_ server: HTTPServer) {
+        servers.withLock { $0.append(Weak(server: server)) }
+    }
+
+    /// What a scraper reads.
+    func text() -> String {
+        for model in engine.models {
+            for operation in Operation.allCases { _ = images[model.id, operation.rawValue] }
+        }
+        return registry.text()
+    }
+}
+
+// MARK: - What happens
+
+extension ServiceMetrics {
+    /// What a request's answer came to.
+    ///
+    /// - Parameters:
+    ///   - route: a pattern of the table, or `otherRoute`.
+    ///   - start: when the request was whole.
+    ///   - refusal: the error that the answer tells.
+    func answered(
+        _ route: String, _ status: Int, since start: ContinuousClock.Instant, refusal: ServiceError? = nil,
+        _ timings: Timings? = nil
+    ) {
+        let answer = Answer(route: route, status: status)
+        let (count, duration) = answers.withLock { answers in
+            if let known = answers[answer] { return known }
+            let new = (count: requests[route, "\(status)"], duration: durations[route])
+            answers[answer] = new
+            return new
+        }
+        count.add()
+        duration.observe(.now - start)
+        if let refusal, status == refusal.status, [429, 503, 504].contains(status) { rejected[refusal.code].add() }
+        guard let timings else { return }
+        let spans = [
+            ("preprocess", timings.preprocess), ("inference", timings.inference), ("postprocess", timings.postprocess),
+        ]
+        for (stage, span) in spans where span > .zero { stages[stage].observe(span) }
+    }
+
+    /// The wire refused something before it was a request.
+    func refusedOnWire(_ status: Int) {
+        requests[Self.otherRoute, "\(status)"].add()
+    }
+
+    /// A client went away while its request was being worked on.
+    func abandoned() {
+        cancelled.add()
+    }
+
+    /// What became of a job. On the engine's thread, mostly.
+    func ended(_ work: Job.Work, on model: Engine.Model, _ outcome: Job.Outcome) {
+        switch outcome.result {
+        case .failure(.loading), .failure(.failed), .failure(.draining), .failure(.unknownModel): return
+        case .success, .failure(.expired), .failure(.departed), .failure(.tokenizer): queued.observe(outcome.queued)
+        }
+        guard case .success(let output) = outcome.result, let operation = Operation(work) else { return }
+        images[model.id, operation.rawValue].add()
+        switch output {
+        case .tokens(let tokens), .reconstruction(let tokens, _): note(tokens, of: model)
+        case .image, .codebook: break
+        }
+    }
+
+    private func note(_ tokens: TokenSequence, of model: Engine.Model) {
+        if let values = tokens.margins { margins[model.id].observe(values) }
+        let fingerprint = model.contract.fingerprint
+        windows.withLock { windows in
+            // Other weights under the same name: their codes have nothing to do with those before.
+            if windows[model.id]?.contract != fingerprint {
+                let codes = CodeWindow(model.contract, capacity: Self.window)
+                windows[model.id] = Window(contract: fingerprint, codes: codes)
+            }
+            windows[model.id]?.codes.add(tokens.ids)
+        }
+    }
+
+    private enum Operation: String, CaseIterable {
+        case encode, decode, reconstruct
+
+        /// `nil` for work without an image.
+        init?(_ work: Job.Work) {
+            switch work {
+            case .encode: self = .encode
+            case .decode: self = .decode
+            case .reconstruct: self = .reconstruct
+            case .codebook: return nil
+            }
+        }
+    }
+}
+
+// MARK: - What is
+
+extension ServiceMetrics {
+    private func addReadings() {
+        let engine = engine
+        registry.readGauge("tessera_queue_depth", "Images that wait for the engine.") {
+            [.init(Double(engine.waiting))]
+        }
+        registry.readCounter("tessera_engine_busy_seconds_total", "Time in which the engine had work, in seconds.") {
+            [.init(engine.statistics.busy / .seconds(1))]
+        }
+        registry.readHistogram("tessera_batch_images", "Images in a batch; a codebook's making counts as one.") {
+            var snapshot = Histogram.Snapshot(bounds: [1, 2, 4, 8, 16, 32, 64])
+            for (size, times) in engine.statistics.batches.enumerated() {
+                snapshot.observe(Double(size), times: UInt64(times))
+            }
+            return snapshot
+        }
+        registry.readGauge("tessera_connections", "Open connections, idle ones included.") { [weak self] in
+            let counts = self?.servers.withLock { $0.map { $0.server?.connectionCount ?? 0 } } ?? []
+            return [.init(Double(counts.reduce(0, +)))]
+        }
+        addCodes()
+        registry.readGauge("tessera_build_info", "Always 1; its label tells the version.", labels: ["version"]) {
+            [.init(1, TokenService.version)]
+        }
+        registry.addProcess()
+    }
+
+    private func addCodes() {
+        registry.readGauge(
+            "tessera_codes_used", "Codes in use among the tokens of the latest \(Self.window) images of a model.",
+            labels: ["model"]
+        ) { [weak self] in
+            self?.read { Double($0.codesUsed) } ?? []
+        }
+        registry.readGauge(
+            "tessera_code_perplexity",
+            "As many equally frequent codes: 2 to the entropy of the same tokens; 0 before there are any.",
+            labels: ["model"]
+        ) { [weak self] in
+            self?.read { $0.count > 0 ? CodeStatistics.perplexity($0.entropy) : 0 } ?? []
+        }
+    }
+
+    private func read(_ number: (CodeWindow) -> Double) -> [Registry.Sample] {
+        windows.withLock { windows in
+            engine.models.map { model in
+                let window = windows[model.id]?.codes ?? CodeWindow(model.contract, capacity: 1)
+                return Registry.Sample(number(window), model.id)
+            }
+        }
+    }
+}
