@@ -18,8 +18,11 @@ public struct EncodedImage: Sendable {
 public enum Answers {
     /// `{"object":"list","model":…,"data":[…],"contract":…,"usage":{…}}`; an item that failed has `error` in place of
     /// `tokens`, which names the item where there are several.
+    ///
+    /// - Parameter name: what the request calls its pictures.
     public static func tokens(
-        _ items: [Result<EncodedImage, ServiceError>], model: String, contract: TokenContract, idSpace: IDSpace
+        _ items: [Result<EncodedImage, ServiceError>], named name: String = "input", model: String,
+        contract: TokenContract, idSpace: IDSpace
     ) -> [UInt8] {
         var data: [JSONValue] = []
         var images = 0
@@ -29,7 +32,7 @@ public enum Answers {
             case .success(let image):
                 images += 1
                 fill(&object, with: image, contract: contract, idSpace: idSpace)
-            case .failure(let error): object["error"] = value(of: placed(error, "input", index, of: items.count))
+            case .failure(let error): object["error"] = value(of: placed(error, name, index, of: items.count))
             }
             data.append(.object(object))
         }

@@ -35,7 +35,7 @@ enum EncodeRoute {
         ) throws(ServiceError) {
             self.service = service
             self.context = context
-            var (body, options) = try PictureBody.read(request, rule)
+            var (body, options) = try PictureBody.read(request, rule, service.configuration.limits)
             model = try service.model(try options.string("model"))
             context.use(model.contract)
             parameters = try EncodeParameters(reading: &options)
@@ -94,12 +94,13 @@ enum EncodeRoute {
                 switch output {
                 case MediaType.npy:
                     return Answers.tokenArray(
-                        try allValues(of: results, in: "input"), contract: model.contract, idSpace: space)
+                        try allValues(of: results, in: body.name), contract: model.contract, idSpace: space)
                 case MediaType.octets:
                     return Answers.tokenOctets(
-                        try allValues(of: results, in: "input"), contract: model.contract, idSpace: space)
+                        try allValues(of: results, in: body.name), contract: model.contract, idSpace: space)
                 default:
-                    return Answers.tokens(results, model: model.id, contract: model.contract, idSpace: space)
+                    return Answers.tokens(
+                        results, named: body.name, model: model.id, contract: model.contract, idSpace: space)
                 }
             }
             context.send(Responses.ok(output, answer))

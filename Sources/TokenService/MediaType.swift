@@ -7,6 +7,7 @@ enum MediaType {
     static let octets = "application/octet-stream"
     static let png = "image/png"
     static let jpeg = "image/jpeg"
+    static let form = "multipart/form-data"
 
     /// Type and subtype in lower case, without parameters.
     static func essence(_ field: String) -> String {

@@ -1,18 +1,26 @@
 import HTTPWire
 import JSON
 
-/// Takes a request's options out of a query or a JSON object, each once; what is left over at the end is refused.
+/// Takes a request's options out of a query, a form or a JSON object, each once; what is left over at the end is refused.
 struct OptionReader {
     private var members: [String: JSONValue] = [:]
     /// In the order of the request.
     private var names: [String] = []
-    /// Values of a query are texts that must be read.
+    /// Values of a query or a form are texts that must be read.
     private let isText: Bool
     private var asked: [String] = []
 
     init(query: [QueryItem]) throws(ServiceError) {
+        try self.init(texts: query)
+    }
+
+    init(form: FormBody) throws(ServiceError) {
+        try self.init(texts: form.fields)
+    }
+
+    private init(texts: [QueryItem]) throws(ServiceError) {
         isText = true
-        for item in query {
+        for item in texts {
             guard members[item.name] == nil else {
                 throw .badOption(shortened(item.name), "given more than once")
             }

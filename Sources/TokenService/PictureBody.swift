@@ -4,46 +4,86 @@ import ImageInput
 import JSON
 import TokenizerCore
 
-/// The pictures of a request: a raw body, or the `input` of a JSON one.
+/// The pictures of a request: a raw body, the `file` parts of a form, or the `input` of a JSON body.
 struct PictureBody: Sendable {
     private enum Pictures: Sendable {
         case raw([UInt8])
+        case form(FormBody)
         case texts([String])
     }
+
+    /// What a raw body, or a `file` of a form, may say that it is.
+    private static let types = [MediaType.png, MediaType.jpeg, MediaType.octets]
 
     private var pictures: Pictures
 
     var count: Int {
         switch pictures {
         case .raw: 1
+        case .form(let form): form.fileCount
         case .texts(let texts): texts.count
         }
     }
 
-    static func inputs(_ limits: ServiceLimits) -> [(type: String, limit: Int)] {
-        [(MediaType.json, limits.bodyBytes)]
-            + [MediaType.png, MediaType.jpeg, MediaType.octets].map { ($0, limits.image.fileBytes) }
+    /// What the request calls its pictures.
+    var name: String {
+        if case .form = pictures { return FormBody.file }
+        return "input"
     }
 
-    /// The body, and where its options are: in the query of a raw one, in JSON's members.
+    static func inputs(_ limits: ServiceLimits) -> [(type: String, limit: Int)] {
+        [(MediaType.json, limits.bodyBytes), (MediaType.form, limits.bodyBytes)]
+            + types.map { ($0, limits.image.fileBytes) }
+    }
+
+    /// The body, and where its options are: in the query of a raw one, in a form's fields, in JSON's members.
     static func read(
-        _ request: HTTPRequest, _ rule: BodyRule
+        _ request: HTTPRequest, _ rule: BodyRule, _ limits: ServiceLimits
     ) throws(ServiceError) -> (PictureBody, OptionReader) {
-        guard rule.contentType(of: request.head) == MediaType.json else {
+        switch rule.contentType(of: request.head) {
+        case MediaType.json:
+            return (PictureBody(pictures: .texts([])), OptionReader(json: try jsonObject(request)))
+        case MediaType.form:
+            try refuseQuery(request.head, "with a form options are its fields")
+            let form = try FormBody(request, limits)
+            return (PictureBody(pictures: .form(form)), try OptionReader(form: form))
+        default:
             guard !request.body.isEmpty else {
                 throw ServiceError(400, "empty_body", "the body is empty, expected a PNG or JPEG")
             }
             return (PictureBody(pictures: .raw(request.body)), try OptionReader(query: request.head.query))
         }
-        return (PictureBody(pictures: .texts([])), OptionReader(json: try jsonObject(request)))
     }
 
-    /// Takes `input` out of JSON's members; a raw body is its own input.
+    /// Takes `input` out of JSON's members, and checks that a form has files; a raw body is its own input.
     mutating func readInput(_ options: inout OptionReader, limits: ServiceLimits) throws(ServiceError) {
-        guard case .texts = pictures else { return }
+        switch pictures {
+        case .raw: return
+        case .form(let form): try Self.checkFiles(form, &options, limits)
+        case .texts: pictures = .texts(try Self.texts(&options, limits))
+        }
+    }
+
+    private static func checkFiles(
+        _ form: FormBody, _ options: inout OptionReader, _ limits: ServiceLimits
+    ) throws(ServiceError) {
+        // Whoever reads that a field isn't known reads of this one too.
+        _ = options.value(FormBody.file)
+        guard form.fileCount > 0 else {
+            try options.finish()
+            throw ServiceError(
+                400, "missing_file", "no part of the form is named '\(FormBody.file)', expected one for each picture",
+                param: FormBody.file)
+        }
+        try checkImageCount(form.fileCount, name: FormBody.file, limits)
+    }
+
+    private static func texts(
+        _ options: inout OptionReader, _ limits: ServiceLimits
+    ) throws(ServiceError) -> [String] {
         let expected = "a string of base64, a data: URL, or a list of them"
         switch options.value("input") {
-        case .string(let text): pictures = .texts([text])
+        case .string(let text): return [text]
         case .array(let elements):
             try checkImageCount(elements.count, name: "input", limits)
             var texts: [String] = []
@@ -53,7 +93,7 @@ struct PictureBody: Sendable {
                 }
                 texts.append(text)
             }
-            pictures = .texts(texts)
+            return texts
         case let other?: throw .badOption("input", "found \(other.kind), expected \(expected)")
         case nil:
             throw ServiceError(400, "missing_member", "there is no 'input', expected \(expected)", param: "input")
@@ -61,9 +101,10 @@ struct PictureBody: Sendable {
     }
 
     /// The file of one picture.
-    func bytes(_ index: Int) throws(ServiceError) -> [UInt8] {
+    func bytes(_ index: Int, _ limits: ServiceLimits) throws(ServiceError) -> [UInt8] {
         switch pictures {
         case .raw(let bytes): return bytes
+        case .form(let form): return try form.picture(index, of: Self.types, limits.image)
         case .texts(let texts): return try Base64.picture(texts[index])
         }
     }
@@ -73,12 +114,7 @@ struct PictureBody: Sendable {
 ///
 /// - Throws: where it isn't one, or where options stand in the query, which JSON leaves no room for.
 func jsonObject(_ request: HTTPRequest) throws(ServiceError) -> JSONObject {
-    if let item = request.head.query.first {
-        throw ServiceError(
-            400, "unknown_option",
-            "'\(shortened(item.name))' is in the query; with a JSON body options are its members",
-            param: shortened(item.name))
-    }
+    try refuseQuery(request.head, "with a JSON body options are its members")
     let value: JSONValue
     do throws(JSONError) {
         value = try JSONValue.parse(request.body)
@@ -89,6 +125,12 @@ func jsonObject(_ request: HTTPRequest) throws(ServiceError) -> JSONObject {
         throw ServiceError(400, "invalid_json", "the body is \(value.kind), expected an object")
     }
     return object
+}
+
+/// - Throws: where a query stands beside a body that has room for options.
+private func refuseQuery(_ head: HTTPRequestHead, _ place: String) throws(ServiceError) {
+    guard let name = head.query.first.map({ shortened($0.name) }) else { return }
+    throw ServiceError(400, "unknown_option", "'\(name)' is in the query; \(place)", param: name)
 }
 
 /// - Throws: for none, and for more than are allowed.
@@ -107,7 +149,7 @@ extension TokenService {
         _ body: PictureBody, _ index: Int, options: PictureOptions, for model: Engine.Model
     ) throws(ServiceError) -> PreparedPicture {
         try Processing.prepare(
-            try body.bytes(index), options: options, preprocessing: model.contract.preprocessing,
+            try body.bytes(index, configuration.limits), options: options, preprocessing: model.contract.preprocessing,
             limits: configuration.limits, budget: budget)
     }
 }

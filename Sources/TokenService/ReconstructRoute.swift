@@ -23,7 +23,7 @@ enum ReconstructRoute {
     private static func start(
         _ service: TokenService, _ context: RequestContext, _ request: HTTPRequest, _ rule: BodyRule
     ) throws(ServiceError) {
-        var (body, options) = try PictureBody.read(request, rule)
+        var (body, options) = try PictureBody.read(request, rule, service.configuration.limits)
         let model = try service.model(try options.string("model"))
         context.use(model.contract)
         var encode = EncodeParameters()
@@ -35,7 +35,7 @@ enum ReconstructRoute {
         try encode.check(for: model.contract)
         try decode.check(for: model.contract)
         guard body.count == 1 else {
-            throw .badOption("input", "found \(body.count) pictures, expected one")
+            throw .badOption(body.name, "found \(body.count) pictures, expected one")
         }
         let picture = try context.timed(\.preprocess) { () throws(ServiceError) in
             try service.prepare(body, 0, options: encode.picture, for: model)

@@ -63,7 +63,7 @@ private let routing = [
     .head([("Accept", "text/html")], 406, "not_acceptable", "Accept"),
     .head([("Accept", "application/json;q=0, image/*")], 406, "not_acceptable", "Accept"),
     .head([("Content-Encoding", "gzip")], 415, "unsupported_encoding", "Content-Encoding"),
-    .head([], type: "multipart/form-data; boundary=x", 415, "unsupported_content_type", "Content-Type"),
+    .head([], type: "multipart/mixed; boundary=x", 415, "unsupported_content_type", "Content-Type"),
     .head([], type: "text/plain", 415, "unsupported_content_type", "Content-Type"),
     .head([("X-Request-Timeout-Ms", "soon")], 400, "invalid_timeout", "X-Request-Timeout-Ms"),
     .head([("X-Request-Timeout-Ms", "0")], 400, "invalid_timeout", "X-Request-Timeout-Ms"),
