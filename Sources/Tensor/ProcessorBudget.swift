@@ -2,12 +2,22 @@ import CKernels
 import Glibc
 
 extension Compute {
-    /// Processors this process may use: its affinity, bounded by the cgroup's CPU quota (`cpu.max`), at least 1.
-    /// The host's processors say nothing inside a container.
+    /// Processors this process may use: its affinity, bounded by its cgroup's CPU quota (`cpu.max`, version 2) and those
+    /// of the groups around it, at least 1. The host's processors say nothing inside a container.
     public static var availableProcessors: Int {
-        let allowed = Int(tk_processors())
-        guard let quota = cgroupQuota(read("/sys/fs/cgroup/cpu.max")) else { return allowed }
-        return max(1, min(allowed, quota))
+        let quotas = cgroupFolders(read("/proc/self/cgroup")).compactMap { cgroupQuota(read($0 + "/cpu.max")) }
+        return max(1, min(Int(tk_processors()), quotas.min() ?? .max))
+    }
+
+    /// The folders of a process's groups, from its own outwards. In a container the outermost is the container's.
+    ///
+    /// - Parameter text: what /proc has for it; "0::PATH" is the line of version 2.
+    static func cgroupFolders(_ text: String?) -> [String] {
+        let line = (text ?? "").split(separator: "\n").first { $0.hasPrefix("0::/") }
+        var names = line?.dropFirst(4).split(separator: "/") ?? []
+        // A group outside of what this process sees.
+        if names.contains("..") { names = [] }
+        return (0...names.count).reversed().map { "/sys/fs/cgroup" + names.prefix($0).map { "/" + $0 }.joined() }
     }
 
     /// "QUOTA PERIOD" in microseconds, rounded down to whole processors; "max" is no quota.
@@ -22,8 +32,8 @@ extension Compute {
     private static func read(_ path: String) -> String? {
         guard let file = fopen(path, "r") else { return nil }
         defer { fclose(file) }
-        var line = [CChar](repeating: 0, count: 64)
-        guard fgets(&line, Int32(line.count), file) != nil else { return nil }
-        return String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        var bytes = [UInt8](repeating: 0, count: 4096)
+        let count = fread(&bytes, 1, bytes.count, file)
+        return String(decoding: bytes.prefix(count), as: UTF8.self)
     }
 }

@@ -12,5 +12,15 @@ struct ProcessorBudgetTests {
         #expect(Compute.cgroupQuota(text) == expected)
     }
 
+    @Test(
+        arguments: [
+            ("0::/system.slice/tessera.service\n", ["/system.slice/tessera.service", "/system.slice", ""]),
+            ("12:cpu:/a\n0::/\n", [""]), ("0::/../other\n", [""]), ("12:cpu,cpuacct:/a\n", [""]), ("", [""]),
+            (nil, [""]),
+        ] as [(String?, [String])])
+    func groups(text: String?, expected: [String]) {
+        #expect(Compute.cgroupFolders(text) == expected.map { "/sys/fs/cgroup" + $0 })
+    }
+
     @Test func atLeastOne() { #expect(Compute.availableProcessors >= 1) }
 }
