@@ -87,7 +87,9 @@ struct OptionReader {
 
     mutating func number(_ name: String, in range: ClosedRange<Double>) throws(ServiceError) -> Double? {
         guard let value = value(name) else { return nil }
-        let number = isText ? value.stringValue.flatMap { Double($0) } : value.doubleValue
+        // As JSON writes numbers, in a query too: Swift reads "0x10" and "inf" as well.
+        let text = isText ? value.stringValue.flatMap { try? JSONValue.parse(Array($0.utf8)) } : value
+        let number = text?.doubleValue
         guard let number, range.contains(number) else {
             throw wrong(name, value, expected: "a number in \(range.lowerBound)...\(range.upperBound)")
         }
