@@ -42,12 +42,12 @@ let package = Package(
             ], resources: [.copy("Resources/revq-mini")], swiftSettings: strict),
         .executableTarget(
             name: "tessera-bench", dependencies: ["Models", "Tensor"], path: "Benchmarks/Engine", swiftSettings: strict),
-        module(
-            "TokenService",
-            [
+        .target(
+            name: "TokenService",
+            dependencies: [
                 "HTTPServer", "HTTPWire", "Batching", "Models", "Metrics", "Evaluation", "ImageInput", "JSON",
-                "TokenizerCore",
-            ]),
+                "Checkpoint", "TokenizerCore", crypto,
+            ], resources: [.embedInCode("openapi.yaml")], swiftSettings: strict),
 
         module("HTTPServer", ["HTTPWire"]),
         module("HTTPWire"),

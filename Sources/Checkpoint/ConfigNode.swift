@@ -35,6 +35,11 @@ public struct ConfigNode: Sendable, Equatable {
         }
     }
 
+    /// One document of YAML.
+    ///
+    /// - Throws: a description of what is wrong with it, and of the line.
+    package static func yaml(_ text: String) throws -> ConfigNode { ConfigNode(try parseYAML(text)) }
+
     public subscript(name: String) -> ConfigNode? { value[name].map(ConfigNode.init) }
 
     public var isNull: Bool { value.isNull }

@@ -27,13 +27,13 @@ public struct ImageLimits: Sendable, Hashable {
 /// `convert("RGB")`; `ignore` and `drop` together equal `convert("RGB")` alone.
 public struct PictureOptions: Sendable, Hashable {
     /// What to do with the orientation that the file's metadata states.
-    public enum Orientation: String, Sendable, Hashable {
+    public enum Orientation: String, Sendable, Hashable, CaseIterable {
         case apply
         case ignore
     }
 
     /// What lies under transparent pixels.
-    public enum Alpha: String, Sendable, Hashable {
+    public enum Alpha: String, Sendable, Hashable, CaseIterable {
         case white
         case black
         /// Transparency is disregarded.

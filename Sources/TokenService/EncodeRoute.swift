@@ -26,6 +26,8 @@ enum EncodeRoute {
         let service: TokenService
         let context: RequestContext
         let model: Engine.Model
+        /// Of the options, not only of the model.
+        let contract: TokenContract
         let parameters: EncodeParameters
         let body: PictureBody
         let output: String
@@ -43,6 +45,8 @@ enum EncodeRoute {
             try options.finish()
             self.body = body
             try parameters.check(for: model.contract)
+            contract = parameters.contract(of: model.contract)
+            context.use(contract)
             guard let output = MediaType.choose(rule.outputs, for: request.head.headers) else {
                 throw notAcceptable(rule.outputs)
             }
@@ -94,13 +98,13 @@ enum EncodeRoute {
                 switch output {
                 case MediaType.npy:
                     return Answers.tokenArray(
-                        try allValues(of: results, in: body.name), contract: model.contract, idSpace: space)
+                        try allValues(of: results, in: body.name), contract: contract, idSpace: space)
                 case MediaType.octets:
                     return Answers.tokenOctets(
-                        try allValues(of: results, in: body.name), contract: model.contract, idSpace: space)
+                        try allValues(of: results, in: body.name), contract: contract, idSpace: space)
                 default:
                     return Answers.tokens(
-                        results, named: body.name, model: model.id, contract: model.contract, idSpace: space)
+                        results, named: body.name, model: model.id, contract: contract, idSpace: space)
                 }
             }
             context.send(Responses.ok(output, answer))

@@ -18,12 +18,12 @@ enum ModelsRoute {
 
     private static func list(_ service: TokenService) -> HTTPResponse {
         let models = service.engine.models.map { (id: $0.id, contract: $0.contract) }
-        return Responses.ok(MediaType.json, Answers.models(models, limits: service.configuration.limits))
+        return Responses.resource(MediaType.json, Answers.models(models, limits: service.configuration.limits))
     }
 
     private static func one(_ service: TokenService, _ id: String) throws(ServiceError) -> HTTPResponse {
         let model = try service.model(id)
-        return Responses.ok(
+        return Responses.resource(
             MediaType.json, Answers.model(id, contract: model.contract, limits: service.configuration.limits),
             [("X-Tessera-Contract", model.contract.fingerprint)])
     }
@@ -33,13 +33,17 @@ enum ModelsRoute {
         let segments = context.head.path.split(separator: "/")
         let model = try service.model(segments.count == 4 ? String(segments[2]) : nil)
         context.use(model.contract)
+        // The same weights make the same table: a client that has it needn't wait for another.
+        let fields = [("ETag", "\"\(model.contract.fingerprint)\""), ("Cache-Control", "no-cache")]
+        let known = Responses.ok(MediaType.npy, [], fields).conditional(on: context.head)
+        if known.status == 304 { return context.send(known) }
         guard let place = service.codebooks.reserve(1) else { throw .codebookBusy }
         service.run(.codebook, on: model, for: context) { outcome in
             service.workers.run(urgent: true) {
                 context.attempt { () throws(ServiceError) in
                     // Given back first: whoever has the answer finds it free.
                     let body = try file(outcome, context, place)
-                    context.send(Responses.ok(MediaType.npy, body))
+                    context.send(Responses.ok(MediaType.npy, body, fields))
                 }
             }
         }

@@ -38,11 +38,11 @@ public struct DecodeParameters: Sendable, Equatable {
 
     /// - Throws: where the model hasn't what is asked for, or the ids were made under another contract.
     public func check(for contract: TokenContract) throws(ServiceError) {
-        if let wanted = self.contract, wanted != contract.fingerprint {
+        if let wanted = self.contract, !contract.covers(wanted) {
             throw ServiceError(
                 409, "contract_mismatch",
                 "the tokens were made under contract '\(shortened(wanted))', this model's is '\(contract.fingerprint)': "
-                    + "other weights, preprocessing or assignment", param: "contract")
+                    + "other weights or preprocessing", param: "contract")
         }
         if let steps = decode.steps {
             guard contract.defaultSteps != nil else { throw .badOption("steps", "this model decodes without steps") }

@@ -33,6 +33,7 @@ enum ReconstructRoute {
         try body.readInput(&options, limits: service.configuration.limits)
         try options.finish()
         try encode.check(for: model.contract)
+        context.use(encode.contract(of: model.contract))
         try decode.check(for: model.contract)
         guard body.count == 1 else {
             throw .badOption(body.name, "found \(body.count) pictures, expected one")

@@ -8,6 +8,11 @@ enum Responses {
         return HTTPResponse(status: 200, headers: headers, body: body)
     }
 
+    /// What stays the same until its bytes change; a client may ask with `If-None-Match` whether they have.
+    static func resource(_ type: String, _ body: [UInt8], _ fields: [(String, String)] = []) -> HTTPResponse {
+        ok(type, body, fields + [("ETag", EntityTag.of(body)), ("Cache-Control", "no-cache")])
+    }
+
     static func error(_ error: ServiceError, id: String) -> HTTPResponse {
         var headers: HTTPHeaders = ["Content-Type": MediaType.json]
         if let seconds = error.retryAfter { headers.add("Retry-After", "\(seconds)") }

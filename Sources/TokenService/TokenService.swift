@@ -35,7 +35,7 @@ public final class TokenService: HTTPHandler {
         routes = RouteTable(
             routes: EncodeRoute.routes(configuration.limits) + DecodeRoute.routes(configuration.limits)
                 + ReconstructRoute.routes(configuration.limits) + ModelsRoute.routes + HealthRoute.routes
-                + MetricsRoute.routes)
+                + MetricsRoute.routes + OpenAPIRoute.routes)
     }
 
     // MARK: - Stopping
@@ -83,7 +83,7 @@ public final class TokenService: HTTPHandler {
             try checkNeeds(route)
             switch route.action {
             case .immediate(let answer):
-                return .answer(stamped(try answer(self, head, parameter), id: id))
+                return .answer(stamped(try answer(self, head, parameter).conditional(on: head), id: id))
             case .work(let rule, _):
                 let limit = try rule.check(head)
                 _ = try timeout(of: head)

@@ -42,6 +42,7 @@ struct Encode: ParsableCommand {
         let contract = loaded.description.contract
         var parameters = try picture.parameters(for: contract)
         parameters.encode.wantsMargins = margin
+        let answered = parameters.contract(of: contract)
         var results: [Result<EncodedImage, ServiceError>] = []
         for file in files {
             do {
@@ -55,8 +56,8 @@ struct Encode: ParsableCommand {
         let images = results.compactMap { try? $0.get() }
         let answer =
             npy
-            ? Answers.tokenArray(images, contract: contract, idSpace: idSpace)
-            : Answers.tokens(results, model: loaded.description.id, contract: contract, idSpace: idSpace)
+            ? Answers.tokenArray(images, contract: answered, idSpace: idSpace)
+            : Answers.tokens(results, model: loaded.description.id, contract: answered, idSpace: idSpace)
         try Files.write(answer, to: out)
         if images.count < results.count { throw ExitCode.failure }
     }
