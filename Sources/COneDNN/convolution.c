@@ -5,17 +5,19 @@
 #include <stdlib.h>
 
 static dnnl_engine_t engine;
-static dnnl_stream_t stream;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void open_engine(void) {
-    if (dnnl_engine_create(&engine, dnnl_cpu, 0) == dnnl_success)
-        dnnl_stream_create(&stream, engine, dnnl_stream_default_flags);
+    if (dnnl_engine_create(&engine, dnnl_cpu, 0) != dnnl_success) engine = NULL;
 }
 
+// Everything but the engine is the convolution's own, so that it may be made on one thread and run on another. That is
+// why the scratchpad is too: the library's belongs to the thread that made the primitive.
 struct td_convolution {
+    dnnl_stream_t stream;
     dnnl_primitive_t primitive;
-    dnnl_memory_t x, y, weights, bias;
+    dnnl_memory_t x, y, weights, bias, scratch;
+    size_t scratch_bytes;
     char implementation[64];
 };
 
@@ -43,6 +45,7 @@ static dnnl_status_t describe(const struct td_shape *s, const float *bias, int a
     if (activation == TD_SILU) dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_swish, 1, 0);
     if (activation == TD_RELU) dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_relu, 0, 0);
     dnnl_primitive_attr_set_post_ops(attributes, ops);
+    dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user);
     status = dnnl_primitive_desc_create(out, &d, attributes, engine, NULL);
     dnnl_post_ops_destroy(ops);
     dnnl_primitive_attr_destroy(attributes);
@@ -50,7 +53,7 @@ static dnnl_status_t describe(const struct td_shape *s, const float *bias, int a
 }
 
 // Reorders (out, in, kh, kw) into the layout that the implementation asked for.
-static dnnl_status_t pack(dnnl_primitive_desc_t pd, const float *from, dnnl_memory_t *to) {
+static dnnl_status_t pack(dnnl_stream_t stream, dnnl_primitive_desc_t pd, const float *from, dnnl_memory_t *to) {
     const dnnl_memory_desc_t *wanted = dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
     dnnl_memory_desc_t plain;
     dnnl_memory_t source = NULL;
@@ -76,14 +79,19 @@ static dnnl_status_t fill(td_convolution *c, dnnl_primitive_desc_t pd, const flo
     const char *name = "";
     dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, (void *)&name);
     for (size_t i = 0; name[i] && i + 1 < sizeof c->implementation; i++) c->implementation[i] = name[i];
-    dnnl_status_t status = dnnl_primitive_create(&c->primitive, pd);
-    if (status == dnnl_success) status = pack(pd, weights, &c->weights);
+    dnnl_status_t status = dnnl_stream_create(&c->stream, engine, dnnl_stream_default_flags);
+    if (status == dnnl_success) status = dnnl_primitive_create(&c->primitive, pd);
+    if (status == dnnl_success) status = pack(c->stream, pd, weights, &c->weights);
     if (status == dnnl_success)
         status = dnnl_memory_create(&c->x, dnnl_primitive_desc_query_md(pd, dnnl_query_src_md, 0), engine, NULL);
     if (status == dnnl_success)
         status = dnnl_memory_create(&c->y, dnnl_primitive_desc_query_md(pd, dnnl_query_dst_md, 0), engine, NULL);
+    const dnnl_memory_desc_t *described = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
+    c->scratch_bytes = described ? dnnl_memory_desc_get_size(described) : 0;
+    if (status == dnnl_success && c->scratch_bytes)
+        status = dnnl_memory_create(&c->scratch, described, engine, DNNL_MEMORY_NONE);
     if (status != dnnl_success || !bias) return status;
-    const dnnl_memory_desc_t *described = dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 1);
+    described = dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 1);
     status = dnnl_memory_create(&c->bias, described, engine, DNNL_MEMORY_ALLOCATE);
     void *copy = NULL;
     if (status == dnnl_success) status = dnnl_memory_get_data_handle(c->bias, &copy);
@@ -96,7 +104,7 @@ td_convolution *td_create(const struct td_shape *shape, const float *weights, co
                           int accumulate, int *status) {
     pthread_once(&once, open_engine);
     *status = dnnl_runtime_error;
-    td_convolution *c = stream ? calloc(1, sizeof *c) : NULL;
+    td_convolution *c = engine ? calloc(1, sizeof *c) : NULL;
     dnnl_primitive_desc_t pd = NULL;
     if (!c) return NULL;
     *status = describe(shape, bias, activation, accumulate, &pd);
@@ -110,10 +118,19 @@ td_convolution *td_create(const struct td_shape *shape, const float *weights, co
 int td_run(td_convolution *c, const float *x, float *y) {
     dnnl_memory_set_data_handle(c->x, (void *)x);
     dnnl_memory_set_data_handle(c->y, y);
-    dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, c->x}, {DNNL_ARG_WEIGHTS, c->weights}, {DNNL_ARG_DST, c->y},
-                              {DNNL_ARG_BIAS, c->bias}};
-    dnnl_status_t status = dnnl_primitive_execute(c->primitive, stream, c->bias ? 4 : 3, args);
-    return status == dnnl_success ? dnnl_stream_wait(stream) : status;
+    dnnl_exec_arg_t args[5] = {{DNNL_ARG_SRC, c->x}, {DNNL_ARG_WEIGHTS, c->weights}, {DNNL_ARG_DST, c->y}};
+    int count = 3;
+    if (c->bias) args[count++] = (dnnl_exec_arg_t){DNNL_ARG_BIAS, c->bias};
+    void *scratch = NULL;
+    if (c->scratch) {
+        if (posix_memalign(&scratch, 64, c->scratch_bytes) != 0) return dnnl_out_of_memory;
+        dnnl_memory_set_data_handle(c->scratch, scratch);
+        args[count++] = (dnnl_exec_arg_t){DNNL_ARG_SCRATCHPAD, c->scratch};
+    }
+    dnnl_status_t status = dnnl_primitive_execute(c->primitive, c->stream, count, args);
+    if (status == dnnl_success) status = dnnl_stream_wait(c->stream);
+    free(scratch);
+    return status;
 }
 
 const char *td_implementation(const td_convolution *c) { return c->implementation; }
@@ -125,5 +142,7 @@ void td_free(td_convolution *c) {
     dnnl_memory_destroy(c->y);
     dnnl_memory_destroy(c->weights);
     dnnl_memory_destroy(c->bias);
+    dnnl_memory_destroy(c->scratch);
+    dnnl_stream_destroy(c->stream);
     free(c);
 }

@@ -10,7 +10,7 @@ struct td_shape {
     long pad_top, pad_left, pad_bottom, pad_right;
 };
 
-/// A convolution with its weights packed. Opaque.
+/// A convolution with its weights packed. Opaque. One thread at a time, not always the same.
 typedef struct td_convolution td_convolution;
 
 /// weights (out, in, kh, kw), bias (out) or NULL; both are copied. `accumulate` adds the result to what is in `y`
