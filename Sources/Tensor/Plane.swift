@@ -42,6 +42,8 @@ public final class Plane {
 /// Recycles activation memory, so that a running engine allocates nothing. Lives on one thread.
 public final class ScratchPool {
     private var free: [(capacity: Int, data: UnsafeMutablePointer<Float>)] = []
+    /// Called before each plane is handed out. Every layer takes one.
+    public var whenTaken: () -> Void = {}
 
     public init() {}
 
@@ -51,6 +53,7 @@ public final class ScratchPool {
 
     /// A plane with arbitrary contents.
     public func plane(_ height: Int, _ width: Int, _ channels: Int) -> Plane {
+        whenTaken()
         let count = max(1, height * width * channels)
         let fitting = free.indices.filter { free[$0].capacity >= count && free[$0].capacity / 2 <= count }
         if let index = fitting.min(by: { free[$0].capacity < free[$1].capacity }) {

@@ -63,6 +63,14 @@ public protocol Tokenizer: AnyObject {
 
     /// The code vectors as a generator's embedding table would use them.
     func codebook() -> CodebookTable
+
+    /// Has `body` called as work goes on, at least once a layer, on the thread that it goes on: so a watcher tells slow
+    /// from stuck. By default never.
+    func onProgress(_ body: @escaping () -> Void)
+}
+
+extension Tokenizer {
+    public func onProgress(_ body: @escaping () -> Void) {}
 }
 
 /// Code vectors, row-major. Shape (K, d) where all positions share a codebook, (T, K, d) where each has its own.

@@ -52,6 +52,8 @@ package final class ReVQModel: Tokenizer {
             shape: [codebooks.books, codebooks.count, codebooks.dimensions], values: codebooks.values)
     }
 
+    package func onProgress(_ body: @escaping () -> Void) { pool.whenTaken = body }
+
     /// The VAE's latent of a picture (size, size), (h, w, channels).
     package func latent(of image: RGBImage) -> Plane {
         encoder(Pixels.plane(image, scale: 2, offset: -1, pool), pool)

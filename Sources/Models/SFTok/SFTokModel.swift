@@ -50,6 +50,8 @@ package final class SFTokModel: Tokenizer {
         CodebookTable(shape: [codebooks.count, codebooks.dimensions], values: codebooks.values)
     }
 
+    package func onProgress(_ body: @escaping () -> Void) { pool.whenTaken = body }
+
     /// Encoder output of a picture before quantization, (tokens, token width).
     package func features(of image: RGBImage) -> Plane { encoder(image, pool) }
 
