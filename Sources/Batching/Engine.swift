@@ -17,17 +17,22 @@ public final class Engine: Sendable {
         case stopped
     }
 
-    /// A model's name in requests, and what it promises.
-    public struct Model: Sendable {
+    /// A model's name in requests, and what it promises. Whoever holds it keeps it loaded, though another has taken its
+    /// place: a request computes all of its images by the one it was admitted for.
+    public struct Model: Sendable, Hashable {
         public let id: String
         public let contract: TokenContract
+        let generation: Generation
     }
 
     public typealias Loader = @Sendable () throws -> [(id: String, tokenizer: any Tokenizer)]
 
-    private struct Shared {
+    struct Shared {
         var state = State.loading
         var models: [Model] = []
+        /// Numbers of what is loaded: the latest, and those before it that somebody still needs.
+        var generations: Set<Int> = []
+        var reload: Reload?
         var planner: Planner<Job>
         var isSleeping = false
         var whenSettled: [@Sendable (State) -> Void] = []
@@ -45,7 +50,7 @@ public final class Engine: Sendable {
     }
 
     /// Apart from `Shared`, so that a probe never waits for the queue's lock.
-    private struct Pulse {
+    struct Pulse {
         var state = State.loading
         var lastBeat = ContinuousClock.now
         var waiting = 0
@@ -56,10 +61,12 @@ public final class Engine: Sendable {
         var statistics: Statistics
     }
 
-    private let shared: Mutex<Shared>
-    private let pulse: Mutex<Pulse>
+    let shared: Mutex<Shared>
+    let pulse: Mutex<Pulse>
+    /// Generations that nobody holds any more. Apart from `shared`: the last reference may end under its lock.
+    let unused = Mutex<[Int]>([])
     /// The thread sleeps on it; monotonic, unlike a condition variable's default clock.
-    private let wake = DispatchSemaphore(value: 0)
+    let wake = DispatchSemaphore(value: 0)
 
     public init(maxBatch: Int = 8, maxDelay: Duration = .zero) {
         let planner = Planner<Job>(maxBatch: maxBatch, maxDelay: maxDelay)
@@ -96,7 +103,7 @@ public final class Engine: Sendable {
     }
 
     /// How long the thread has shown no sign of life although it has work; zero where it has none. It shows one before
-    /// and after every image.
+    /// and after every image, and at every layer of a model that tells its progress.
     public func silence(now: ContinuousClock.Instant = .now) -> Duration {
         pulse.withLock { $0.waiting + $0.running > 0 ? max(.zero, now - $0.lastBeat) : .zero }
     }
@@ -120,7 +127,7 @@ public final class Engine: Sendable {
             case .draining, .stopped: return .draining
             case .ready: break
             }
-            guard shared.models.contains(where: { $0.id == job.model }) else { return .unknownModel(job.model) }
+            guard shared.generations.contains(job.model.generation.number) else { return .unknownModel(job.model.id) }
             shared.planner.add(job)
             publish(shared.planner.count)
             rouse(&shared)
@@ -172,7 +179,7 @@ public final class Engine: Sendable {
         completion?(left.count + running)
     }
 
-    private func enter(_ state: State, _ shared: inout Shared) {
+    func enter(_ state: State, _ shared: inout Shared) {
         shared.state = state
         pulse.withLock { $0.state = state }
     }
@@ -183,131 +190,11 @@ public final class Engine: Sendable {
         wake.signal()
     }
 
-    private func publish(_ waiting: Int) {
+    func publish(_ waiting: Int) {
         pulse.withLock { pulse in
             // Work that meets an idle thread starts the clock.
             if pulse.waiting + pulse.running == 0 { pulse.lastBeat = .now }
             pulse.waiting = waiting
         }
-    }
-}
-
-// MARK: - On the engine's thread
-
-extension Engine {
-    private func main(_ loader: Loader) {
-        var tokenizers: [String: any Tokenizer] = [:]
-        do {
-            let loaded = try loader()
-            for (id, tokenizer) in loaded {
-                try Self.warmUp(tokenizer)
-                tokenizers[id] = tokenizer
-            }
-            settle(.ready, models: loaded.map { Model(id: $0.id, contract: $0.tokenizer.contract) })
-        } catch {
-            settle(.failed("\(error)"), models: [])
-            return endDrains()
-        }
-        while let batch = nextBatch() {
-            for (index, job) in batch.enumerated() {
-                beat(running: batch.count - index)
-                run(job, on: tokenizers[job.model])
-            }
-            beat(running: 0)
-        }
-        tokenizers = [:]
-        endDrains()
-    }
-
-    /// The thread ends here; where models couldn't be loaded and no drain has begun, that state stands.
-    private func endDrains() {
-        let completions = shared.withLock { shared in
-            if shared.state == .draining { enter(.stopped, &shared) }
-            defer { shared.drains = [:] }
-            return shared.drains.values
-        }
-        for completion in completions { completion(0) }
-    }
-
-    /// One image through the encoder. Decoding isn't tried: its first request is slower by its memory's first touch,
-    /// a start by its whole work.
-    private static func warmUp(_ tokenizer: any Tokenizer) throws(TokenizerError) {
-        let size = tokenizer.contract.preprocessing.size
-        let grey = RGBImage(width: size, height: size, pixels: [UInt8](repeating: 127, count: size * size * 3))
-        _ = try tokenizer.encode(grey, options: EncodeOptions())
-    }
-
-    /// A drain may have begun while models were loading: then that stands.
-    private func settle(_ state: State, models: [Model]) {
-        let bodies = shared.withLock { shared in
-            shared.models = models
-            if shared.state == .loading { enter(state, &shared) }
-            defer { shared.whenSettled = [] }
-            return shared.whenSettled
-        }
-        for body in bodies { body(state) }
-    }
-
-    private func run(_ job: Job, on tokenizer: (any Tokenizer)?) {
-        if job.isExpired(at: .now) { return job.fail(.expired, at: .now) }
-        guard let tokenizer else { return job.fail(.unknownModel(job.model), at: .now) }
-        guard job.ticket.begin() else { return job.fail(.departed, at: .now) }
-        job.run(on: tokenizer)
-    }
-
-    private func beat(running: Int) {
-        pulse.withLock { pulse in
-            let now = ContinuousClock.now
-            pulse.lastBeat = now
-            pulse.running = running
-            guard running == 0, let since = pulse.busySince else { return }
-            pulse.statistics.busy += now - since
-            pulse.busySince = nil
-        }
-    }
-
-    /// A batch has been taken out of the queue.
-    private func take(_ batch: [Job]) {
-        pulse.withLock { pulse in
-            pulse.running = batch.count
-            pulse.busySince = .now
-            pulse.statistics.batches[min(batch.count, pulse.statistics.batches.count - 1)] += 1
-        }
-    }
-
-    /// Sleeps until there is work; `nil` at the end.
-    private func nextBatch() -> [Job]? {
-        while true {
-            let now = ContinuousClock.now
-            var isOver = false
-            let plan = shared.withLock { shared in
-                let plan = shared.planner.next(now: now)
-                publish(shared.planner.count)
-                switch plan.step {
-                case .run(let batch): take(batch)
-                case .wait: shared.isSleeping = true
-                case .idle:
-                    isOver = shared.state == .draining || shared.state == .stopped
-                    shared.isSleeping = !isOver
-                }
-                return plan
-            }
-            for job in plan.expired { job.fail(.expired, at: now) }
-            for job in plan.departed { job.fail(.departed, at: now) }
-            switch plan.step {
-            case .run(let batch): return batch
-            case .wait(let moment): sleep(for: moment - now)
-            case .idle:
-                if isOver { return nil }
-                sleep(for: nil)
-            }
-        }
-    }
-
-    private func sleep(for span: Duration?) {
-        guard let span else { return wake.wait() }
-        let nanoseconds = Int(clamping: Int64(span / .nanoseconds(1)))
-        _ = wake.wait(timeout: .now() + .nanoseconds(nanoseconds))
-        shared.withLock { $0.isSleeping = false }
     }
 }

@@ -27,7 +27,8 @@ public struct Job: Sendable, PlannerEntry {
         public let inference: Duration
     }
 
-    public let model: String
+    /// The very model that runs it: not another that came to have its name.
+    public let model: Engine.Model
     public let work: Work
     public let arrival: ContinuousClock.Instant
     public let deadline: ContinuousClock.Instant?
@@ -45,7 +46,7 @@ public struct Job: Sendable, PlannerEntry {
     }
 
     public init(
-        model: String, work: Work, arrival: ContinuousClock.Instant = .now,
+        model: Engine.Model, work: Work, arrival: ContinuousClock.Instant = .now,
         deadline: ContinuousClock.Instant? = nil, ticket: Ticket = Ticket(),
         completion: @escaping @Sendable (Outcome) -> Void
     ) {

@@ -1,7 +1,8 @@
 /// What the planner needs to know of a piece of work.
 public protocol PlannerEntry {
+    associatedtype Model: Hashable
     /// Entries of different models never share a batch.
-    var model: String { get }
+    var model: Model { get }
     var arrival: ContinuousClock.Instant { get }
     /// Afterwards it isn't begun any more; `nil`: never.
     var deadline: ContinuousClock.Instant? { get }
@@ -82,7 +83,7 @@ public struct Planner<Entry: PlannerEntry> {
 
     private mutating func step(now: ContinuousClock.Instant) -> Step {
         var wakeAt: ContinuousClock.Instant?
-        var seen: Set<String> = []
+        var seen: Set<Entry.Model> = []
         for entry in queue where seen.insert(entry.model).inserted {
             let due = entry.arrival.advanced(by: maxDelay)
             if due <= now || queue.count(where: { $0.model == entry.model }) >= maxBatch {
@@ -97,7 +98,7 @@ public struct Planner<Entry: PlannerEntry> {
         return wakeAt.map { .wait(until: $0) } ?? .idle
     }
 
-    private mutating func takeBatch(of model: String) -> [Entry] {
+    private mutating func takeBatch(of model: Entry.Model) -> [Entry] {
         var batch: [Entry] = []
         var rest: [Entry] = []
         for entry in queue {

@@ -15,7 +15,36 @@ extension TokenService {
         whenSettled: @escaping @Sendable (Engine.State) -> Void = { _ in }
     ) {
         engine.whenSettled(whenSettled)
-        engine.start {
+        engine.start(Self.loader(sources, threads: threads, whenLoaded: whenLoaded))
+    }
+
+    /// Replaces the models by what `sources` hold now, beside the service: requests that are under way are finished by
+    /// the models they began with, later ones get the new. Where one can't be loaded or fails its image, all stay.
+    ///
+    /// A start that is under way is waited for.
+    ///
+    /// - Parameters:
+    ///   - threads: as of `start`.
+    ///   - whenLoaded: called for each model before it is warm.
+    ///   - completion: once, with a failure where nothing has changed.
+    public func reload(
+        _ sources: [ModelSource], threads: Int? = nil,
+        whenLoaded: @escaping @Sendable (ModelDescription) -> Void = { _ in },
+        completion: @escaping @Sendable (Result<Void, ReloadFailure>) -> Void
+    ) {
+        engine.whenSettled { [self] _ in
+            guard !isDraining else { return completion(.failure(.notReady(.draining))) }
+            engine.reload(Self.loader(sources, threads: threads, whenLoaded: whenLoaded)) { [metrics] result in
+                metrics.reloaded(result)
+                completion(result)
+            }
+        }
+    }
+
+    private static func loader(
+        _ sources: [ModelSource], threads: Int?, whenLoaded: @escaping @Sendable (ModelDescription) -> Void
+    ) -> Engine.Loader {
+        return {
             var loaded: [(id: String, tokenizer: any Tokenizer)] = []
             for source in sources {
                 guard !loaded.contains(where: { $0.id == source.id }) else {

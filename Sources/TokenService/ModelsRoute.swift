@@ -72,7 +72,7 @@ extension TokenService {
         completion: @escaping @Sendable (Result<Job.Output, ServiceError>) -> Void
     ) {
         engine.submit(
-            Job(model: model.id, work: work, deadline: context.deadline, ticket: context.ticket) { outcome in
+            Job(model: model, work: work, deadline: context.deadline, ticket: context.ticket) { outcome in
                 self.metrics.ended(work, on: model, outcome)
                 context.record { timings in
                     timings.queue = max(timings.queue, outcome.queued)

@@ -38,6 +38,7 @@ final class ServiceMetrics: Sendable {
     private let stages: Family<Histogram>
     private let images: Family<Counter>
     private let margins: Family<Histogram>
+    private let reloads: Family<Counter>
     private let engine: Engine
     /// Instruments of answers that there have been: every request passes here, and a family's members are far to find.
     private let answers = Mutex<[Answer: (count: Counter, duration: Histogram)]>([:])
@@ -75,7 +76,12 @@ final class ServiceMetrics: Sendable {
             "How much farther a token's runner-up code is than its nearest. Only of requests with margin=true: under "
                 + "Sinkhorn it takes a search of its own.", labels: ["model"],
             bounds: [1e-6, 1e-5, 1e-4, 1e-3, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3, 10])
+        reloads = registry.counter(
+            "tessera_model_reloads_total",
+            "Reloads of the models, by result: 'success', or 'failure', which left those before in their place.",
+            labels: ["result"])
         addReadings()
+        for result in ["success", "failure"] { _ = reloads[result] }
         // Known before they happen, so that the first one is seen as an increase.
         for error in [ServiceError.queueFull(0), .loading, .draining, .expired] { _ = rejected[error.code] }
     }
@@ -137,6 +143,15 @@ extension ServiceMetrics {
         cancelled.add()
     }
 
+    /// What became of a reload. One that never began isn't counted.
+    func reloaded(_ result: Result<Void, ReloadFailure>) {
+        switch result {
+        case .success: reloads["success"].add()
+        case .failure(.failed): reloads["failure"].add()
+        case .failure(.notReady), .failure(.busy): break
+        }
+    }
+
     /// What became of a job. On the engine's thread, mostly.
     func ended(_ work: Job.Work, on model: Engine.Model, _ outcome: Job.Outcome) {
         switch outcome.result {
@@ -153,6 +168,8 @@ extension ServiceMetrics {
 
     private func note(_ tokens: TokenSequence, of model: Engine.Model) {
         if let values = tokens.margins { margins[model.id].observe(values) }
+        // What an earlier model finishes after a reload doesn't count: the window tells of the one that is served.
+        guard engine.models.contains(model) else { return }
         let fingerprint = model.contract.fingerprint
         windows.withLock { windows in
             // Other weights under the same name: their codes have nothing to do with those before.
@@ -227,8 +244,8 @@ extension ServiceMetrics {
     private func read(_ number: (CodeWindow) -> Double) -> [Registry.Sample] {
         windows.withLock { windows in
             engine.models.map { model in
-                let window = windows[model.id]?.codes ?? CodeWindow(model.contract, capacity: 1)
-                return Registry.Sample(number(window), model.id)
+                let window = windows[model.id].flatMap { $0.contract == model.contract.fingerprint ? $0.codes : nil }
+                return Registry.Sample(number(window ?? CodeWindow(model.contract, capacity: 1)), model.id)
             }
         }
     }

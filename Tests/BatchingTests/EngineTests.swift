@@ -31,8 +31,11 @@ private struct Rig {
     ) {
         let outcomes = outcomes
         engine.submit(
-            Job(model: model, work: work, deadline: deadline, ticket: ticket) { outcomes.put((name, $0)) })
+            Job(model: self.model(model), work: work, deadline: deadline, ticket: ticket) { outcomes.put((name, $0)) })
     }
+
+    /// The engine's model of that name, or one that it hasn't.
+    func model(_ id: String) -> Engine.Model { engine.models.first { $0.id == id } ?? .stranger(id) }
 
     /// Results by name, as words.
     func results(_ count: Int) -> [String: String] {
@@ -144,6 +147,50 @@ private func described(_ result: Result<Job.Output, EngineFailure>) -> String {
         #expect(rig.engine.silence(now: .now + .seconds(100)) == .zero)
     }
 
+    @Test func aLayerIsASignOfLife() throws {
+        /// Two layers, with a stop before each.
+        final class Layered: Tokenizer {
+            let contract = FakeTokenizer().contract
+            private let stop: @Sendable () -> Void
+            private var progress: () -> Void = {}
+
+            init(stop: @escaping @Sendable () -> Void) { self.stop = stop }
+
+            func onProgress(_ body: @escaping () -> Void) { progress = body }
+
+            func encode(_ image: RGBImage, options: EncodeOptions) throws(TokenizerError) -> TokenSequence {
+                for _ in 0..<2 {
+                    progress()
+                    stop()
+                }
+                return TokenSequence(ids: [1, 1])
+            }
+
+            func decode(_ tokens: [Int32], options: DecodeOptions) throws(TokenizerError) -> RGBImage { picture(0) }
+            func codebook() -> CodebookTable { CodebookTable(shape: [], values: []) }
+        }
+        let engine = Engine()
+        let (gate, settled, done) = (Gate(), Inbox<Engine.State>(), Inbox<Bool>())
+        engine.whenSettled { settled.put($0) }
+        engine.start { [("a", Layered { gate.pass() })] }
+        try #require(settled.take(1) == [.ready])
+        gate.close()
+        engine.submit(
+            Job(model: try #require(engine.models.first), work: .encode(picture(1), EncodeOptions())) { _ in
+                done.put(true)
+            })
+        try #require(gate.awaitArrival())
+        let first = ContinuousClock.now
+        #expect(engine.silence(now: first) > .zero)
+        gate.close()
+        gate.open()
+        try #require(gate.awaitArrival())
+        // The second layer began after `first`: at that moment it hadn't been silent at all.
+        #expect(engine.silence(now: first) == .zero)
+        gate.open()
+        #expect(done.take(1) == [true])
+    }
+
     @Test func countsItsBatchesAndTheTimeTheyTake() throws {
         let rig = try Rig(maxBatch: 2)
         #expect(rig.engine.statistics.busy == .zero)
@@ -242,7 +289,7 @@ private func described(_ result: Result<Job.Output, EngineFailure>) -> String {
         let engine = Engine()
         let settled = Inbox<Engine.State>()
         let outcomes = Inbox<String>()
-        let job = Job(model: "a", work: .codebook) { outcomes.put(described($0.result)) }
+        let job = Job(model: .stranger("a"), work: .codebook) { outcomes.put(described($0.result)) }
         engine.submit(job)
         engine.whenSettled { settled.put($0) }
         engine.start { throw Broken() }
@@ -283,9 +330,10 @@ private func described(_ result: Result<Job.Output, EngineFailure>) -> String {
         let settled = Inbox<Engine.State>()
         engine.whenSettled { settled.put($0) }
         _ = settled.take(1)
+        let model = try #require(engine.models.first)
         for index in 0..<50 {
             engine.submit(
-                Job(model: "a", work: .encode(picture(1), EncodeOptions())) { _ in
+                Job(model: model, work: .encode(picture(1), EncodeOptions())) { _ in
                     note()
                     outcomes.put(index)
                 })

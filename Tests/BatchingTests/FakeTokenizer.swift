@@ -2,6 +2,8 @@ import Dispatch
 import Synchronization
 import TokenizerCore
 
+@testable import Batching
+
 /// A model of 4 x 4 pictures and 2 tokens of 16: tokens are the first two samples modulo 16; a first sample of 255 fails.
 final class FakeTokenizer: Tokenizer {
     let contract: TokenContract
@@ -30,6 +32,14 @@ final class FakeTokenizer: Tokenizer {
     }
 
     func codebook() -> CodebookTable { CodebookTable(shape: [2, 1], values: [0.5, -0.5]) }
+}
+
+extension Engine.Model {
+    /// A model that no engine has.
+    static func stranger(_ id: String) -> Engine.Model {
+        Engine.Model(
+            id: id, contract: FakeTokenizer().contract, generation: Generation(number: -1, whenUnused: { _ in }))
+    }
 }
 
 /// A picture whose first sample is `first`.

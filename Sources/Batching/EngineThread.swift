@@ -1,0 +1,127 @@
+import Dispatch
+import TokenizerCore
+
+// On the engine's thread.
+
+extension Engine {
+    func main(_ loader: Loader) {
+        var stock = Stock()
+        do {
+            let loaded = try loader()
+            for (_, tokenizer) in loaded { try warmUp(tokenizer) }
+            settle(.ready, models: take(loaded, into: &stock))
+        } catch {
+            settle(.failed("\(error)"), models: [])
+            return endDrains()
+        }
+        while let batch = nextBatch(&stock) {
+            for (index, job) in batch.enumerated() {
+                beat(running: batch.count - index)
+                run(job, on: stock.tokenizers[job.model.generation.number]?[job.model.id])
+            }
+            beat(running: 0)
+        }
+        stock = Stock()
+        endReload(.failure(.notReady(.draining)))
+        endDrains()
+    }
+
+    /// The thread ends here; where models couldn't be loaded and no drain has begun, that state stands.
+    private func endDrains() {
+        let completions = shared.withLock { shared in
+            if shared.state == .draining { enter(.stopped, &shared) }
+            defer { shared.drains = [:] }
+            return shared.drains.values
+        }
+        for completion in completions { completion(0) }
+    }
+
+    /// One image through the encoder. Decoding isn't tried: its first request is slower by its memory's first touch,
+    /// a start by its whole work.
+    func warmUp(_ tokenizer: any Tokenizer) throws(TokenizerError) {
+        tokenizer.onProgress { [weak self] in self?.pulse.withLock { $0.lastBeat = .now } }
+        let size = tokenizer.contract.preprocessing.size
+        let grey = RGBImage(width: size, height: size, pixels: [UInt8](repeating: 127, count: size * size * 3))
+        _ = try tokenizer.encode(grey, options: EncodeOptions())
+    }
+
+    /// A drain may have begun while models were loading: then that stands.
+    private func settle(_ state: State, models: [Model]) {
+        let bodies = shared.withLock { shared in
+            shared.models = models
+            shared.generations = Set(models.map(\.generation.number))
+            if shared.state == .loading { enter(state, &shared) }
+            defer { shared.whenSettled = [] }
+            return shared.whenSettled
+        }
+        for body in bodies { body(state) }
+    }
+
+    private func run(_ job: Job, on tokenizer: (any Tokenizer)?) {
+        if job.isExpired(at: .now) { return job.fail(.expired, at: .now) }
+        guard let tokenizer else { return job.fail(.unknownModel(job.model.id), at: .now) }
+        guard job.ticket.begin() else { return job.fail(.departed, at: .now) }
+        job.run(on: tokenizer)
+    }
+
+    func beat(running: Int) {
+        pulse.withLock { pulse in
+            let now = ContinuousClock.now
+            pulse.lastBeat = now
+            pulse.running = running
+            guard running == 0, let since = pulse.busySince else { return }
+            pulse.statistics.busy += now - since
+            pulse.busySince = nil
+        }
+    }
+
+    /// A batch has been taken out of the queue.
+    private func noteBegin(of batch: [Job]) {
+        pulse.withLock { pulse in
+            pulse.running = batch.count
+            pulse.busySince = .now
+            pulse.statistics.batches[min(batch.count, pulse.statistics.batches.count - 1)] += 1
+        }
+    }
+
+    /// Sleeps until there is work; `nil` at the end.
+    private func nextBatch(_ stock: inout Stock) -> [Job]? {
+        while true {
+            doErrand(&stock)
+            let now = ContinuousClock.now
+            var isOver = false
+            let plan = shared.withLock { shared in
+                let plan = shared.planner.next(now: now)
+                publish(shared.planner.count)
+                switch plan.step {
+                case .run(let batch): noteBegin(of: batch)
+                case .wait: shared.isSleeping = true
+                case .idle:
+                    isOver = shared.state == .draining || shared.state == .stopped
+                    shared.isSleeping = !isOver
+                }
+                return plan
+            }
+            for job in plan.expired { job.fail(.expired, at: now) }
+            for job in plan.departed { job.fail(.departed, at: now) }
+            switch plan.step {
+            case .run(let batch): return batch
+            case .idle where isOver: return nil
+            // There are more errands.
+            case _ where stock.candidate != nil: break
+            case .wait(let moment): sleep(for: moment - now)
+            case .idle: sleep(for: nil)
+            }
+        }
+    }
+
+    private func sleep(for span: Duration?) {
+        if let span {
+            let nanoseconds = Int(clamping: Int64(span / .nanoseconds(1)))
+            _ = wake.wait(timeout: .now() + .nanoseconds(nanoseconds))
+        } else {
+            wake.wait()
+        }
+        shared.withLock { $0.isSleeping = false }
+    }
+}
