@@ -13,7 +13,8 @@ struct Serve: ParsableCommand {
         abstract: "Serves models over HTTP.",
         discussion: """
             Listens at once; answers 503 until the models are loaded and warm. SIGTERM and SIGINT finish what was
-            accepted; a second one ends at once.
+            accepted; a second one ends at once. SIGHUP reads the models' folders again: what they hold now serves once
+            it is loaded and warm; where it can't be, all stays as it was.
 
             Examples:
               tessera serve
@@ -86,9 +87,8 @@ struct Serve: ParsableCommand {
         configuration.maximumConnections = connections
         let server = HTTPServer(configuration: configuration, handler: service)
         for address in try server.start() { logger.info("listening on \(address)") }
-        service.start(sources, threads: locations.threads) { description in
-            for warning in description.warnings { logger.warning("\(warning)") }
-            logger.info("loaded \(description.id)", metadata: Self.metadata(description))
+        service.start(sources, threads: locations.threads) {
+            Self.log($0, logger)
         } whenSettled: { state in
             switch state {
             case .failed(let message):
@@ -99,7 +99,31 @@ struct Serve: ParsableCommand {
         }
         let stop = Stop(
             service: service, server: server, logger: logger, drainDelay: .seconds(drainDelay), grace: .seconds(grace))
-        withExtendedLifetime(stop.watchSignals()) { dispatchMain() }
+        let reload = Reload(logger: logger)
+        reload.add("models") { reloadModels(service, sources, logger) }
+        withExtendedLifetime(stop.watchSignals() + [reload.watchSignal()]) { dispatchMain() }
+    }
+
+    /// Returns when it is over.
+    private func reloadModels(_ service: TokenService, _ sources: [ModelSource], _ logger: Logger) {
+        let ended = DispatchSemaphore(value: 0)
+        service.reload(sources, threads: locations.threads) {
+            Self.log($0, logger)
+        } completion: { result in
+            switch result {
+            case .success: logger.info("models reloaded")
+            case .failure(.failed(let message)): logger.error("models not reloaded, those before stay: \(message)")
+            case .failure(.notReady(let state)): logger.warning("models not reloaded: \(state)")
+            case .failure(.busy): logger.warning("models not reloaded: they are being reloaded")
+            }
+            ended.signal()
+        }
+        ended.wait()
+    }
+
+    private static func log(_ description: ModelDescription, _ logger: Logger) {
+        for warning in description.warnings { logger.warning("\(warning)") }
+        logger.info("loaded \(description.id)", metadata: metadata(description))
     }
 
     private func sources(_ logger: Logger) throws -> [ModelSource] {
