@@ -98,6 +98,6 @@ let package = Package(
             ["Models", "Checkpoint", "Tensor", "CKernels", "ImageInput", "JSON", "TokenizerCore", "Recipe"],
             exclude: ["Fixtures"]),
         tests("Recipe", ["TokenizerCore"]),
-        tests("tessera", ["Models", "ImageInput", "JSON", "TokenizerCore", "Recipe"]),
+        tests("tessera", ["Models", "ImageInput", "JSON", "TokenizerCore", "Recipe", logging]),
     ]
 )

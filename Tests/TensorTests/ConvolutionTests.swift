@@ -1,3 +1,5 @@
+import Dispatch
+import Foundation
 import Testing
 
 @testable import Tensor
@@ -51,6 +53,36 @@ struct ConvolutionTests {
                 }
             }
         }
+    }
+
+    /// `@unchecked Sendable`: written by one thread, then read by another.
+    private final class Made: @unchecked Sendable { var convolutions: [Convolution] = [] }
+
+    /// Models are loaded on one thread and used on another, while more are loaded. Where oneDNN has no kernel of its own
+    /// for the shape (DNNL_MAX_CPU_ISA=SSE41), it needs a scratchpad.
+    @Test func madeOnOneThreadAndRunOnAnother() throws {
+        let pool = ScratchPool()
+        let shape = Convolution.Shape(inputs: 128, outputs: 3, height: 64, width: 64)
+        let x = pool.plane(64, 64, 128, Noise.values(64 * 64 * 128, seed: 1))
+        let w = Noise.values(3 * 128 * 9, seed: 2), b = Noise.values(3, seed: 3)
+        let expected = try Convolution(shape, weight: FloatBuffer(w), bias: FloatBuffer(b), method: .direct)(x, pool)
+            .values
+        var ready = Made()
+        for _ in 0..<3 {
+            let (made, done) = (Made(), DispatchSemaphore(value: 0))
+            let thread = Thread {
+                made.convolutions = (0..<8).compactMap { _ in
+                    try? Convolution(shape, weight: FloatBuffer(w), bias: FloatBuffer(b), method: .direct)
+                }
+                done.signal()
+            }
+            thread.start()
+            for convolution in ready.convolutions { #expect(convolution(x, pool).values == expected) }
+            try #require(done.wait(timeout: .now() + 60) == .success)
+            ready = made
+            #expect(ready.convolutions.count == 8)
+        }
+        for convolution in ready.convolutions { #expect(convolution(x, pool).values == expected) }
     }
 
     /// Winograd against oneDNN's direct convolution, at every level, with edges that don't fill a tile.

@@ -26,6 +26,8 @@ import Testing
         #expect(refused.status == 429)
         #expect(try error(refused, "code") == "queue_full")
         #expect(refused.headers.first("Retry-After") == "1")
+        // Places come before decoding: nobody looks whether this is a picture.
+        #expect(try client.post("/v1/encode", "image/png", [1, 2, 3]).status == 429)
         #expect(try client.get("/health/ready").status == 200)
         client.gate.open()
         #expect(try first.get().status == 200)
@@ -41,6 +43,8 @@ import Testing
         let refused = try client.post("/v1/encode", json: "{\"input\":[\(list)]}")
         #expect(refused.status == 429)
         #expect(client.service.admission.images == 1)
+        let undecodable = repeatElement("\"\(base64([1, 2, 3]))\"", count: 3).joined(separator: ",")
+        #expect(try client.post("/v1/encode", json: "{\"input\":[\(undecodable)]}").status == 429)
         let decoding = try client.post("/v1/decode", json: #"{"tokens":[[1,2,3,4],[1,2,3,4],[1,2,3,4]]}"#)
         #expect(decoding.status == 429)
         client.gate.open()

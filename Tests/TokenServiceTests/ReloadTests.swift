@@ -1,0 +1,121 @@
+import Dispatch
+import HTTPServer
+import HTTPWire
+import JSON
+import MetricsReader
+import Testing
+import TokenizerCore
+
+@testable import Batching
+@testable import TokenService
+
+extension TokenContract {
+    /// What comes after `steps`: other weights, half the codes.
+    fileprivate static let later = make(
+        "cc33", perPosition: false, [.nearest], steps: nil, temperature: nil, codebookSize: 8)
+}
+
+/// What routes make of a reload, with fake models.
+@Suite(.timeLimit(.minutes(5))) struct ReloadTests {
+    /// Begins to replace the client's model "m"; the semaphore tells the end.
+    private func reload(_ client: Client, _ contract: TokenContract = .later) -> DispatchSemaphore {
+        let ended = DispatchSemaphore(value: 0)
+        client.service.engine.reload {
+            [("m", FakeTokenizer(contract))]
+        } completion: { result in
+            #expect(throws: Never.self) { try result.get() }
+            ended.signal()
+        }
+        return ended
+    }
+
+    private func reloaded(_ client: Client) throws {
+        try #require(reload(client).wait(timeout: .now() + 60) == .success)
+    }
+
+    @Test func everyRouteTellsOfTheNewModelAtOnce() throws {
+        let client = try Client()
+        #expect(try client.post("/v1/encode", "image/png", png(3)).headers.first("X-Tessera-Contract") == "aa11")
+        try reloaded(client)
+        for target in ["/v1/models/m", "/v1/models/m/codebook"] {
+            #expect(try client.get(target).headers.first("X-Tessera-Contract") == "cc33")
+        }
+        let list = try JSONValue.parse(try client.get("/v1/models").body)
+        #expect(list["data"]?[0]?["contract"] == "cc33")
+        #expect(list["data"]?[0]?["codebook_size"] == 8)
+        let encoded = try client.post("/v1/encode", "image/png", png(3))
+        #expect(try JSONValue.parse(encoded.body)["contract"] == "cc33")
+        // Its geometry too: an id that the earlier model had, an option that it took.
+        #expect(try client.post("/v1/decode", json: #"{"tokens":[9,1,1,1]}"#).status == 422)
+        #expect(try client.post("/v1/decode", json: #"{"tokens":[1,1,1,1],"steps":3}"#).status == 400)
+        let old = try client.post("/v1/decode", json: #"{"tokens":[1,1,1,1],"contract":"aa11"}"#)
+        #expect(old.status == 409)
+        #expect(old.headers.first("X-Tessera-Contract") == "cc33")
+        #expect(try client.post("/v1/decode", json: #"{"tokens":[1,1,1,1],"contract":"cc33"}"#).status == 200)
+    }
+
+    @Test func aCheckedContractIsTheOneThatDecodes() throws {
+        let client = try Client()
+        client.gate.close()
+        let held = client.start("POST", "/v1/encode", [], png(1))
+        try #require(client.gate.awaitArrival())
+        let body = Array(#"{"tokens":[[9,1,1,1],[10,1,1,1]],"contract":"aa11","steps":3}"#.utf8)
+        let queued = client.start("POST", "/v1/decode", [("Content-Type", "application/json")], body)
+        #expect(eventually { client.service.engine.waiting == 2 })
+        let ended = reload(client)
+        client.gate.open()
+        #expect(ended.wait(timeout: .now() + 60) == .success)
+        #expect(try held.get().headers.first("X-Tessera-Contract") == "aa11")
+        // The later model has neither these ids nor steps.
+        let answer = try queued.get()
+        #expect(answer.status == 200)
+        #expect(answer.headers.first("X-Tessera-Contract") == "aa11")
+        for index in 0..<2 {
+            #expect(try JSONValue.parse(answer.body)["data"]?[index]?["b64_json"]?.stringValue != nil)
+        }
+    }
+
+    @Test func whatAnEarlierModelFinishesIsItsOwn() throws {
+        let client = try Client()
+        func used() throws -> Double? {
+            try MetricsPage(text(client.get("/metrics"))).value("tessera_codes_used", ["model": "m"])
+        }
+        _ = try client.post("/v1/encode", "image/png", png(9))
+        #expect(try used() == 1)
+        // A request of many pictures: it has its model, and its last picture is still being prepared.
+        let model = try client.service.model("m")
+        try reloaded(client)
+        #expect(try used() == 0)
+        let context = RequestContext(
+            head: Client.head("POST", "/v1/encode", []), id: "x", deadline: .now + .seconds(60),
+            reservation: try #require(client.service.admission.reserve(1)), answer: HTTPAnswer { _ in },
+            deadlines: Deadlines {}, lifecycle: Lifecycle(), route: "/v1/encode", metrics: client.service.metrics)
+        let done = DispatchSemaphore(value: 0)
+        let image = RGBImage(width: 16, height: 16, pixels: [UInt8](repeating: 10, count: 768))
+        client.service.run(.encode(image, EncodeOptions()), on: model, for: context) { result in
+            // The later model has 8 codes only.
+            if case .success(.tokens(let tokens)) = result {
+                #expect(tokens.ids == [10, 10, 10, 10])
+            } else {
+                Issue.record("no tokens")
+            }
+            done.signal()
+        }
+        #expect(done.wait(timeout: .now() + 60) == .success)
+        #expect(try used() == 0)
+        _ = try client.post("/v1/encode", "image/png", png(3))
+        #expect(try used() == 1)
+    }
+
+    @Test func aServiceThatStopsIsNotReloaded() throws {
+        let client = try Client()
+        let outcome = DispatchSemaphore(value: 0)
+        client.service.beginDrain()
+        client.service.reload([]) { result in
+            #expect(throws: ReloadFailure.notReady(.draining)) { try result.get() }
+            outcome.signal()
+        }
+        #expect(outcome.wait(timeout: .now() + 60) == .success)
+        #expect(try client.get("/v1/models/m").headers.first("X-Tessera-Contract") == "aa11")
+    }
+}

@@ -1,0 +1,166 @@
+import Dispatch
+import Foundation
+import ImageInput
+import JSON
+import Logging
+import Models
+import Recipe
+import Synchronization
+import Testing
+import TokenizerCore
+
+@testable import tessera
+
+/// Signals to the real executable.
+@Suite(.serialized, .timeLimit(.minutes(5))) struct SignalTests {
+    private static let picture = Recipe.image("signal", height: 256, width: 256)
+
+    /// Contract and tokens that this process makes of the model.
+    private func known(_ folder: TemporaryModel) throws -> (contract: String, tokens: [Int32]) {
+        let model = try ModelLoader.load(ModelSource(id: "m", folder: folder.path)).tokenizer
+        return (model.contract.fingerprint, try model.encode(Self.picture, options: EncodeOptions()).ids)
+    }
+
+    private func serving(_ folder: TemporaryModel, _ arguments: [String] = []) throws -> ServedProcess {
+        let service = try ServedProcess(["--model", "m=\(folder.path)"] + arguments)
+        try #require(try ServedProcess.eventually { try service.ask("GET", "/health/ready").status == 200 })
+        return service
+    }
+
+    private func check(_ service: ServedProcess, _ known: (contract: String, tokens: [Int32])) throws {
+        let answer = try service.ask("POST", "/v1/encode", type: "image/png", encodePNG(Self.picture))
+        #expect(answer.status == 200)
+        let value = try JSONValue.parse(answer.body)
+        #expect(value["contract"]?.stringValue == known.contract)
+        #expect(value["data"]?[0]?["tokens"] == JSONValue(known.tokens))
+    }
+
+    private func replaceWeights(of folder: TemporaryModel, by path: String) throws {
+        let new = folder.path + "/new"
+        try FileManager.default.copyItem(atPath: path, toPath: new)
+        try #require(rename(new, folder.path + "/model.safetensors") == 0)
+    }
+
+    @Test func aHangUpReloadsTheModels() throws {
+        let (first, second) = (try TemporaryModel.sftok(.tiny, seed: 1), try TemporaryModel.sftok(.tiny, seed: 2))
+        let (before, after) = (try known(first), try known(second))
+        let service = try serving(first)
+        try check(service, before)
+
+        try first.write("not a model", to: "bad")
+        try replaceWeights(of: first, by: first.path + "/bad")
+        service.send(SIGHUP)
+        let refusal = "models not reloaded, those before stay: \(first.path)/model.safetensors"
+        #expect(ServedProcess.eventually { service.text.contains(refusal) }, "\(service.text)")
+        #expect(try service.ask("GET", "/health/ready").status == 200)
+        try check(service, before)
+
+        try replaceWeights(of: first, by: second.path + "/model.safetensors")
+        service.send(SIGHUP)
+        #expect(ServedProcess.eventually { service.text.contains("models reloaded") }, "\(service.text)")
+        try check(service, after)
+        let page = String(decoding: try service.ask("GET", "/metrics").body, as: UTF8.self)
+        #expect(page.contains("tessera_model_reloads_total{result=\"failure\"} 1\n"))
+        #expect(page.contains("tessera_model_reloads_total{result=\"success\"} 1\n"))
+
+        service.send(SIGTERM)
+        service.process.waitUntilExit()
+        #expect(service.process.terminationReason == .exit && service.process.terminationStatus == 0)
+    }
+
+    @Test func aStopAmongManyRequestsLosesNone() throws {
+        let folder = try TemporaryModel.sftok(.tiny, seed: 1)
+        let expected = try known(folder)
+        let service = try serving(folder)
+        let request = ServedProcess.request("POST", "/v1/encode", type: "image/png", encodePNG(Self.picture))
+        let connections = try (0..<200).map { _ in
+            let connection = try ServedProcess.Connection(port: service.port)
+            try connection.write(request)
+            return connection
+        }
+        try #require(
+            try ServedProcess.eventually { try service.metric("tessera_connections") ?? 0 > 200 })
+        service.send(SIGTERM)
+        let all = connections.map { $0.read() }
+        service.process.waitUntilExit()
+        #expect(service.process.terminationReason == .exit && service.process.terminationStatus == 0, "\(service.text)")
+        for answer in all {
+            let answer = try #require(answer, "a connection ended without a whole answer")
+            // What had not been read when the signal came is told so.
+            guard answer.status == 200 else {
+                #expect(answer.status == 503)
+                continue
+            }
+            #expect(try JSONValue.parse(answer.body)["data"]?[0]?["tokens"] == JSONValue(expected.tokens))
+        }
+        #expect(all.contains { $0?.status == 200 })
+    }
+
+    @Test func aDelayServesOnAndASecondSignalEndsAtOnce() throws {
+        let folder = try TemporaryModel.sftok(.tiny, seed: 1)
+        let service = try serving(folder, ["--drain-delay", "3600"])
+        service.send(SIGINT)
+        #expect(try ServedProcess.eventually { try service.ask("GET", "/health/ready").status == 503 })
+        try check(service, try known(folder))
+        // What is being stopped isn't reloaded.
+        service.send(SIGHUP)
+        #expect(ServedProcess.eventually { service.text.contains("models not reloaded: draining") }, "\(service.text)")
+        service.send(SIGTERM)
+        service.process.waitUntilExit()
+        #expect(service.process.terminationReason == .exit && service.process.terminationStatus == 1)
+        #expect(ServedProcess.eventually { service.text.contains("second signal") })
+    }
+
+    @Test func theEndOfTheGraceTellsWhatIsLost() throws {
+        let folder = try TemporaryModel.sftok(.tiny, seed: 1)
+        let service = try serving(folder, ["--grace", "0"])
+        let sequences = JSONValue([JSONValue](repeating: JSONValue([Int32](repeating: 7, count: 64)), count: 64))
+        let body: JSONValue = ["tokens": sequences, "steps": 64]
+        let connection = try ServedProcess.Connection(port: service.port)
+        try connection.write(ServedProcess.request("POST", "/v1/decode", type: "application/json", body.write()))
+        try #require(try ServedProcess.eventually { try service.metric("tessera_queue_depth") ?? 0 > 0 })
+        service.send(SIGTERM)
+        service.process.waitUntilExit()
+        #expect(service.process.terminationReason == .exit && service.process.terminationStatus == 1)
+        #expect(ServedProcess.eventually { service.text.contains(": 1 requests lost, ") }, "\(service.text)")
+    }
+
+    @Test func defaultsAreThoseOfTheInterface() throws {
+        let serve = try Serve.parse([])
+        #expect(serve.listen == ["127.0.0.1:8080"])
+        #expect([serve.queuedImages, serve.imagesPerRequest, serve.connections] == [256, 64, 10_000])
+        #expect([serve.maxDelay, serve.drainDelay, serve.grace] == [0, 0, 30])
+    }
+
+    private func semaphore() -> DispatchSemaphore { DispatchSemaphore(value: 0) }
+
+    /// Signals that come while a reload runs make one more, not one each.
+    @Test func signalsDuringAReloadAreRememberedOnce() {
+        let reload = Reload(logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let order = Mutex<[String]>([])
+        let (begun, goOn, ended) = (semaphore(), semaphore(), semaphore())
+        reload.add("first") {
+            order.withLock { $0.append("first") }
+            begun.signal()
+            goOn.wait()
+        }
+        reload.add("second") {
+            order.withLock { $0.append("second") }
+            ended.signal()
+        }
+        reload.request()
+        #expect(begun.wait(timeout: .now() + 60) == .success)
+        for _ in 0..<5 { reload.request() }
+        for _ in 0..<2 { goOn.signal() }
+        for _ in 0..<2 { #expect(ended.wait(timeout: .now() + 60) == .success) }
+        let last = semaphore()
+        reload.add("third") {
+            order.withLock { $0.append("third") }
+            last.signal()
+        }
+        for _ in 0..<8 { goOn.signal() }
+        reload.request()
+        #expect(last.wait(timeout: .now() + 60) == .success)
+        #expect(order.withLock { $0 } == ["first", "second", "first", "second", "first", "second", "third"])
+    }
+}
