@@ -11,6 +11,8 @@ import HTTPWire
 final class Connection: @unchecked Sendable {
     private let descriptor: Int32
     private let worker: Worker
+    private let peer: String?
+    private let policy: any HTTPPolicy
     private var state: ConnectionState
     private var readSource: (any DispatchSourceRead)?
     private var writeSource: (any DispatchSourceWrite)?
@@ -29,8 +31,10 @@ final class Connection: @unchecked Sendable {
     init(_ descriptor: Int32, worker: Worker) {
         self.descriptor = descriptor
         self.worker = worker
+        peer = Sockets.peerName(of: descriptor)
+        policy = worker.handler.policy(for: peer)
         state = ConnectionState(
-            limits: worker.limits, policy: worker.handler, openedAt: worker.moment().monotonic)
+            limits: worker.limits, policy: policy, openedAt: worker.moment().monotonic)
     }
 
     func start() {
@@ -56,9 +60,9 @@ final class Connection: @unchecked Sendable {
         run(state.peerVanished())
     }
 
-    private func answered(_ response: HTTPResponse?) {
+    private func answered(_ response: HTTPResponse?, to head: HTTPRequestHead) {
         let unanswered = HTTPWireError(status: 500, code: "no_answer", message: "the request was dropped unanswered")
-        run(state.answered(response ?? worker.handler.response(to: unanswered), at: worker.moment()))
+        run(state.answered(response ?? policy.response(to: unanswered, of: head), at: worker.moment()))
     }
 
     // Reading.
@@ -127,8 +131,9 @@ final class Connection: @unchecked Sendable {
     }
 
     private func handle(_ request: HTTPRequest) {
-        let answer = HTTPAnswer { response in
-            self.worker.queue.async { self.answered(response) }
+        let head = request.head
+        let answer = HTTPAnswer(peer: peer) { response in
+            self.worker.queue.async { self.answered(response, to: head) }
         }
         self.answer = answer
         worker.handler.handle(request, answer: answer)

@@ -9,11 +9,14 @@ public final class HTTPAnswer: Sendable {
         case abandoned
     }
 
+    /// Whom it goes to, as `HTTPHandler.policy(for:)` is told.
+    public let peer: String?
     private let state = Mutex(State.open(onAbandon: []))
     private let deliver: @Sendable (HTTPResponse?) -> Void
 
     /// - Parameter deliver: called at most once; `nil` when the answer was let go without a response.
-    public init(deliver: @escaping @Sendable (HTTPResponse?) -> Void) {
+    public init(peer: String? = nil, deliver: @escaping @Sendable (HTTPResponse?) -> Void) {
+        self.peer = peer
         self.deliver = deliver
     }
 

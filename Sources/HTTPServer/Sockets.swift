@@ -107,13 +107,30 @@ enum Sockets {
 
     /// The host and port a TCP socket is bound to.
     static func boundAddress(of descriptor: Int32) -> ListenAddress? {
+        address { getsockname(descriptor, $0, &$1) }
+    }
+
+    /// The other end: `ADDRESS:PORT`, `[IPv6]:PORT`, or `unix`; `nil` where it has gone.
+    static func peerName(of descriptor: Int32) -> String? {
+        var family = sa_family_t(AF_UNSPEC)
+        let address = Self.address { name, length in
+            let status = getpeername(descriptor, name, &length)
+            if status == 0 { family = name.pointee.sa_family }
+            return status
+        }
+        return family == sa_family_t(AF_UNIX) ? "unix" : address?.description
+    }
+
+    private static func address(
+        _ ask: (UnsafeMutablePointer<sockaddr>, inout socklen_t) -> Int32
+    ) -> ListenAddress? {
         var storage = sockaddr_storage()
         var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
         var host = [CChar](repeating: 0, count: Int(NI_MAXHOST))
         var port = [CChar](repeating: 0, count: Int(NI_MAXSERV))
         let isKnown = withUnsafeMutablePointer(to: &storage) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { name in
-                getsockname(descriptor, name, &length) == 0
+                ask(name, &length) == 0
                     && getnameinfo(
                         name, length, &host, socklen_t(host.count), &port, socklen_t(port.count),
                         NI_NUMERICHOST | NI_NUMERICSERV) == 0

@@ -111,7 +111,8 @@ extension ConnectionState {
 
     /// Answers for the wire and closes.
     mutating func refuse(_ error: HTTPWireError, at moment: HTTPMoment) -> [Action] {
-        respond(policy.response(to: error), keepsAlive: false, at: moment)
+        let response = current.map { policy.response(to: error, of: $0.head) } ?? policy.response(to: error)
+        return respond(response, keepsAlive: false, at: moment)
     }
 
     mutating func respond(_ response: HTTPResponse, keepsAlive: Bool, at moment: HTTPMoment) -> [Action] {

@@ -13,4 +13,11 @@ public protocol HTTPPolicy: Sendable {
 
     /// The answer to what the wire itself refuses; its status should be the error's.
     func response(to error: HTTPWireError) -> HTTPResponse
+
+    /// The same where the refused request's head is known; by default it makes no difference.
+    func response(to error: HTTPWireError, of head: HTTPRequestHead) -> HTTPResponse
+}
+
+extension HTTPPolicy {
+    public func response(to error: HTTPWireError, of head: HTTPRequestHead) -> HTTPResponse { response(to: error) }
 }

@@ -159,3 +159,61 @@ struct ListenAddressTests {
         }
     }
 }
+
+/// Whom a handler is told that it speaks to.
+@Suite(.serialized) struct PeerTests {
+    private final class Handler: HTTPHandler {
+        func disposition(of head: HTTPRequestHead) -> HTTPDisposition { .collect(limit: 1 << 20) }
+        func response(to error: HTTPWireError) -> HTTPResponse { HTTPResponse(status: error.status) }
+        func policy(for peer: String?) -> any HTTPPolicy { Policy(peer: peer) }
+
+        func handle(_ request: HTTPRequest, answer: HTTPAnswer) {
+            if request.head.path == "/drop" { return }
+            answer.send(HTTPResponse(status: 200, body: Array("answer \(answer.peer ?? "nobody")".utf8)))
+        }
+    }
+
+    private struct Policy: HTTPPolicy {
+        let peer: String?
+
+        func disposition(of head: HTTPRequestHead) -> HTTPDisposition {
+            guard head.path == "/refuse" else { return .collect(limit: 1 << 20) }
+            return .answer(HTTPResponse(status: 404, body: Array("head \(peer ?? "nobody")".utf8)))
+        }
+
+        func response(to error: HTTPWireError) -> HTTPResponse { response(error.status, "none") }
+
+        func response(to error: HTTPWireError, of head: HTTPRequestHead) -> HTTPResponse {
+            response(error.status, head.path)
+        }
+
+        private func response(_ status: Int, _ path: String) -> HTTPResponse {
+            HTTPResponse(status: status, body: Array("wire \(path) \(peer ?? "nobody")".utf8))
+        }
+    }
+
+    @Test(arguments: ["127.0.0.1:0", "unix"]) func isNamedToAll(listen: String) async throws {
+        let address = listen == "unix" ? "unix:\(temporaryPath())" : listen
+        let server = HTTPServer(configuration: .init(listen: [address]), handler: Handler())
+        let bound = try #require(try server.start().first)
+        let cases = [
+            ("GET /a HTTP/1.1\r\nHost: a\r\n\r\n", "answer PEER"),
+            ("GET /refuse HTTP/1.1\r\nHost: a\r\n\r\n", "head PEER"),
+            ("GET /drop HTTP/1.1\r\nHost: a\r\n\r\n", "wire /drop PEER"),
+            ("POST /big HTTP/1.1\r\nHost: a\r\nContent-Length: 1048577\r\n\r\n", "wire /big PEER"),
+            ("GET /a HTTP/1.1\r\n\r\n", "wire none PEER"),
+        ]
+        for (request, expected) in cases {
+            let client = try Client(to: bound)
+            try client.send(request)
+            let text = try client.read().text
+            if listen == "unix" {
+                #expect(text == expected.replacing("PEER", with: "unix"))
+            } else {
+                #expect(text.hasPrefix(expected.replacing("PEER", with: "127.0.0.1:")))
+                #expect(text.split(separator: ":").last.flatMap { UInt16($0) } ?? 0 > 0)
+            }
+        }
+        #expect(await server.shutdown(grace: .seconds(60)) == 0)
+    }
+}
