@@ -38,7 +38,7 @@ let package = Package(
             name: "tessera",
             dependencies: [
                 "TokenService", "HTTPServer", "Batching", "Models", "Checkpoint", "Evaluation", "ImageInput", "JSON",
-                "TokenizerCore", "Training", arguments, logging,
+                "TokenizerCore", "Training", "Yams", arguments, logging,
             ], resources: [.copy("Resources/revq-mini")], swiftSettings: strict),
         .executableTarget(
             name: "tessera-bench", dependencies: ["Models", "Tensor"], path: "Benchmarks/Engine", swiftSettings: strict),
@@ -46,7 +46,7 @@ let package = Package(
             name: "TokenService",
             dependencies: [
                 "HTTPServer", "HTTPWire", "Batching", "Models", "Metrics", "Evaluation", "ImageInput", "JSON",
-                "Checkpoint", "TokenizerCore", crypto,
+                "Checkpoint", "TokenizerCore", crypto, logging,
             ], resources: [.embedInCode("openapi.yaml")], swiftSettings: strict),
 
         module("HTTPServer", ["HTTPWire"]),
@@ -91,13 +91,13 @@ let package = Package(
             "TokenService",
             [
                 "HTTPServer", "HTTPWire", "ImageInput", "JSON", "Batching", "TokenizerCore", "Models", "Recipe",
-                "MetricsReader",
+                "MetricsReader", logging,
             ]),
         tests(
             "Training",
             ["Models", "Checkpoint", "Tensor", "CKernels", "ImageInput", "JSON", "TokenizerCore", "Recipe"],
             exclude: ["Fixtures"]),
         tests("Recipe", ["TokenizerCore"]),
-        tests("tessera", ["Models", "ImageInput", "JSON", "TokenizerCore", "Recipe", logging]),
+        tests("tessera", ["Models", "ImageInput", "JSON", "TokenizerCore", "TokenService", "Recipe", logging]),
     ]
 )

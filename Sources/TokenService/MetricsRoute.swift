@@ -6,7 +6,7 @@ import Metrics
 enum MetricsRoute {
     static let routes: [Route] = [
         Route(
-            "GET", "/metrics",
+            "GET", "/metrics", access: .scrapers,
             .immediate { (service, _, _) in
                 HTTPResponse(
                     status: 200, headers: ["Content-Type": Registry.contentType, "Cache-Control": "no-store"],

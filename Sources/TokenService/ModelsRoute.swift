@@ -71,6 +71,7 @@ extension TokenService {
         _ work: Job.Work, on model: Engine.Model, for context: RequestContext,
         completion: @escaping @Sendable (Result<Job.Output, ServiceError>) -> Void
     ) {
+        context.submitted(to: model.id)
         engine.submit(
             Job(model: model, work: work, deadline: context.deadline, ticket: context.ticket) { outcome in
                 self.metrics.ended(work, on: model, outcome)

@@ -17,7 +17,7 @@ struct Timings: Sendable {
             .map { "\($0);dur=\(Self.milliseconds($1))" }.joined(separator: ", ")
     }
 
-    private static func milliseconds(_ duration: Duration) -> Double {
+    static func milliseconds(_ duration: Duration) -> Double {
         (duration / .microseconds(1)).rounded() / 1000
     }
 }
@@ -27,6 +27,8 @@ final class RequestContext: Sendable {
     private struct State {
         var timings = Timings()
         var contract: String?
+        var model: String?
+        var images = 0
         var isAnswered = false
     }
 
@@ -43,12 +45,17 @@ final class RequestContext: Sendable {
     private let lifecycle: Lifecycle
     private let route: String
     private let metrics: ServiceMetrics
+    private let bodyBytes: Int
+    private let crossOrigin: CrossOrigin
+    private let log: AccessLog?
     private let state = Mutex(State())
 
     /// - Parameter route: its label in metrics.
     init(
         head: HTTPRequestHead, id: String, deadline: ContinuousClock.Instant, reservation: Reservation,
-        answer: HTTPAnswer, deadlines: Deadlines, lifecycle: Lifecycle, route: String, metrics: ServiceMetrics
+        answer: HTTPAnswer, deadlines: Deadlines, lifecycle: Lifecycle, route: String, metrics: ServiceMetrics,
+        bodyBytes: Int,
+        crossOrigin: CrossOrigin, log: AccessLog?
     ) {
         self.head = head
         self.id = id
@@ -59,6 +66,9 @@ final class RequestContext: Sendable {
         self.lifecycle = lifecycle
         self.route = route
         self.metrics = metrics
+        self.bodyBytes = bodyBytes
+        self.crossOrigin = crossOrigin
+        self.log = log
         deadlines.watch(self)
     }
 
@@ -78,6 +88,14 @@ final class RequestContext: Sendable {
     /// Names the contract in every answer from here on.
     func use(_ contract: TokenContract) {
         state.withLock { $0.contract = contract.fingerprint }
+    }
+
+    /// One more image, or a codebook, of a model is the engine's.
+    func submitted(to model: String) {
+        state.withLock { state in
+            state.model = model
+            state.images += 1
+        }
     }
 
     func record(_ body: (inout Timings) -> Void) {
@@ -106,18 +124,28 @@ final class RequestContext: Sendable {
 
     private func send(_ response: HTTPResponse, refusal: ServiceError?) {
         var response = response
-        let (timings, contract, isFirst) = state.withLock { state in
+        let before = state.withLock { state in
             defer { state.isAnswered = true }
-            return (state.timings, state.contract, !state.isAnswered)
+            return state
         }
-        guard isFirst else { return }
-        if let contract { response.headers.set("X-Tessera-Contract", contract) }
+        guard !before.isAnswered else { return }
+        let timings = before.timings
+        if let contract = before.contract { response.headers.set("X-Tessera-Contract", contract) }
         Responses.stamp(&response, id: id, lifecycle.phase, timings)
+        crossOrigin.stamp(&response, for: head)
         ticket.leave()
         let status = answer.isAbandoned ? ServiceError(EngineFailure.departed).status : response.status
         // First: whoever has the answer finds the request counted and its place free.
         metrics.answered(route, status, since: arrival, refusal: refusal, timings)
         reservation.release()
+        if let log {
+            var line = AccessLog.Line(id: id, peer: answer.peer, head: head, response, since: arrival)
+            (line.status, line.bytesOut) = (status, answer.isAbandoned ? 0 : line.bytesOut)
+            line.code = refusal?.code
+            line.bytesIn = bodyBytes
+            line.work = before.model.map { .init(model: $0, images: before.images, timings: timings) }
+            log.write(line)
+        }
         answer.send(response)
     }
 

@@ -16,6 +16,7 @@ enum Responses {
     static func error(_ error: ServiceError, id: String) -> HTTPResponse {
         var headers: HTTPHeaders = ["Content-Type": MediaType.json]
         if let seconds = error.retryAfter { headers.add("Retry-After", "\(seconds)") }
+        if error.status == 401 { headers.add("WWW-Authenticate", "Bearer") }
         if let methods = error.allow { headers.add("Allow", methods) }
         return HTTPResponse(
             status: error.status, headers: headers, body: Answers.error(error, requestID: id))

@@ -11,6 +11,14 @@ struct Route: Sendable {
         case models
     }
 
+    /// Who may ask where the service has API keys.
+    enum Access: Sendable {
+        case anyone
+        /// Anyone, unless the operator wants keys for metrics too.
+        case scrapers
+        case keyHolders
+    }
+
     enum Action: Sendable {
         /// Answers from what is known, without a body.
         case immediate(Immediate)
@@ -24,13 +32,17 @@ struct Route: Sendable {
     /// Segments; `{id}` stands for any one.
     let pattern: [Substring]
     let needs: Needs
+    let access: Access
     let action: Action
 
-    init(_ method: String, _ path: String, needs: Needs = .nothing, _ action: Action) {
+    init(
+        _ method: String, _ path: String, needs: Needs = .nothing, access: Access = .keyHolders, _ action: Action
+    ) {
         self.method = method
         self.path = path
         pattern = path.split(separator: "/", omittingEmptySubsequences: false)
         self.needs = needs
+        self.access = access
         self.action = action
     }
 }
@@ -78,6 +90,12 @@ struct RouteTable: Sendable {
         throw ServiceError(
             405, "method_not_allowed", "'\(shortened(head.path))' has no \(shortened(head.method)); allowed: \(allow)",
             allow: allow)
+    }
+
+    /// Who may ask for a path, whether it exists or not.
+    func access(to path: String) -> Route.Access {
+        let segments = path.split(separator: "/", omittingEmptySubsequences: false)
+        return routes.first { Self.parameter(of: segments, in: $0.pattern) != nil }?.access ?? .keyHolders
     }
 
     /// - Returns: what stands at `{id}`, "" where the pattern has none; `nil` where the path is another.

@@ -37,6 +37,14 @@ public struct ServiceConfiguration: Sendable {
     public var readySilence: Duration = .seconds(30)
     /// The same, after which it is no longer alive.
     public var liveSilence: Duration = .seconds(120)
+    /// Whoever has one of them may ask; `nil`: anyone may.
+    public var keys: APIKeys?
+    /// Whether `/metrics` needs a key too.
+    public var metricsNeedKey = false
+    /// Whose pages may read answers, as `CrossOrigin.normalized` has them.
+    public var corsOrigins: [String] = []
+    /// A line for each answer; `nil`: none.
+    public var accessLog: AccessLog?
 
     public init() {}
 }

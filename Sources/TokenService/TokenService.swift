@@ -22,6 +22,7 @@ public final class TokenService: HTTPHandler {
     private let deadlines: Deadlines
     private let lifecycle = Lifecycle()
     private let routes: RouteTable
+    private let crossOrigin: CrossOrigin
 
     public init(configuration: ServiceConfiguration = ServiceConfiguration()) {
         self.configuration = configuration
@@ -32,6 +33,7 @@ public final class TokenService: HTTPHandler {
         admission = Admission(capacity: configuration.limits.queuedImages)
         workers = WorkQueue(width: configuration.preprocessingWidth)
         budget = ByteBudget(bytes: configuration.limits.decodingBytes)
+        crossOrigin = CrossOrigin(configuration.corsOrigins)
         routes = RouteTable(
             routes: EncodeRoute.routes(configuration.limits) + DecodeRoute.routes(configuration.limits)
                 + ReconstructRoute.routes(configuration.limits) + ModelsRoute.routes + HealthRoute.routes
@@ -59,23 +61,34 @@ public final class TokenService: HTTPHandler {
 
     // MARK: - HTTPHandler
 
-    public func disposition(of head: HTTPRequestHead) -> HTTPDisposition {
+    public func disposition(of head: HTTPRequestHead) -> HTTPDisposition { disposition(of: head, from: nil) }
+
+    func disposition(of head: HTTPRequestHead, from peer: String?) -> HTTPDisposition {
         let start = ContinuousClock.now
         let id = Responses.requestID(head)
         var path = ServiceMetrics.otherRoute
+        var refusal: ServiceError?
+        var response: HTTPResponse
         do throws(ServiceError) {
             let disposition = try disposition(of: head, id: id, &path)
-            if case .answer(let response) = disposition { metrics.answered(path, response.status, since: start) }
-            return disposition
+            guard case .answer(let answer) = disposition else { return disposition }
+            response = answer
         } catch {
-            metrics.answered(path, error.status, since: start, refusal: error)
-            return .answer(stamped(Responses.error(error, id: id), id: id))
+            refusal = error
+            response = stamped(Responses.error(error, id: id), id: id)
         }
+        metrics.answered(path, response.status, since: start, refusal: refusal)
+        crossOrigin.stamp(&response, for: head)
+        log(AccessLog.Line(id: id, peer: peer, head: head, response, since: start), refusal)
+        return .answer(response)
     }
 
     private func disposition(
         of head: HTTPRequestHead, id: String, _ path: inout String
     ) throws(ServiceError) -> HTTPDisposition {
+        if let preflight = crossOrigin.preflight(head) { return .answer(stamped(preflight, id: id)) }
+        // Before anything else is told, whether there is such a route included.
+        try checkKey(of: head)
         switch try routes.match(head, pattern: &path) {
         case .options(let allow):
             return .answer(stamped(HTTPResponse(status: 204, headers: ["Allow": allow]), id: id))
@@ -106,7 +119,8 @@ public final class TokenService: HTTPHandler {
             guard let reservation = admission.reserve(1) else { throw .queueFull(admission.capacity) }
             let context = RequestContext(
                 head: request.head, id: id, deadline: deadline, reservation: reservation, answer: answer,
-                deadlines: deadlines, lifecycle: lifecycle, route: path, metrics: metrics)
+                deadlines: deadlines, lifecycle: lifecycle, route: path, metrics: metrics,
+                bodyBytes: request.body.count, crossOrigin: crossOrigin, log: configuration.accessLog)
             let ticket = context.ticket
             answer.onAbandon { [weak engine, metrics] in
                 metrics.abandoned()
@@ -119,15 +133,30 @@ public final class TokenService: HTTPHandler {
             }
         } catch {
             metrics.answered(path, error.status, since: start, refusal: error)
-            answer.send(stamped(Responses.error(error, id: id), id: id))
+            var response = stamped(Responses.error(error, id: id), id: id)
+            crossOrigin.stamp(&response, for: request.head)
+            var line = AccessLog.Line(id: id, peer: answer.peer, head: request.head, response, since: start)
+            line.bytesIn = request.body.count
+            log(line, error)
+            answer.send(response)
         }
     }
 
-    public func response(to error: HTTPWireError) -> HTTPResponse {
-        let id = Responses.newID()
+    public func response(to error: HTTPWireError) -> HTTPResponse { response(to: error, of: nil, from: nil) }
+
+    /// - Parameter head: of the refused request, where that much of it was good.
+    func response(to error: HTTPWireError, of head: HTTPRequestHead?, from peer: String?) -> HTTPResponse {
+        let start = ContinuousClock.now
+        let id = head.map(Responses.requestID) ?? Responses.newID()
+        let refusal = ServiceError(error)
         metrics.refusedOnWire(error.status)
-        return stamped(Responses.error(ServiceError(error), id: id), id: id)
+        var response = stamped(Responses.error(refusal, id: id), id: id)
+        crossOrigin.stamp(&response, for: head)
+        log(AccessLog.Line(id: id, peer: peer, head: head, response, since: start), refusal)
+        return response
     }
+
+    public func policy(for peer: String?) -> any HTTPPolicy { PeerPolicy(service: self, peer: peer) }
 
     public func started(_ server: HTTPServer) {
         metrics.watch(server)
@@ -158,6 +187,23 @@ public final class TokenService: HTTPHandler {
         return response
     }
 
+    private func log(_ line: AccessLog.Line, _ refusal: ServiceError?) {
+        guard let log = configuration.accessLog else { return }
+        if !log.includesProbes, let head = line.head, routes.access(to: head.path) == .anyone { return }
+        var line = line
+        line.code = refusal?.code
+        log.write(line)
+    }
+
+    private func checkKey(of head: HTTPRequestHead) throws(ServiceError) {
+        guard let keys = configuration.keys else { return }
+        switch routes.access(to: head.path) {
+        case .anyone: return
+        case .scrapers where !configuration.metricsNeedKey: return
+        case .scrapers, .keyHolders: try keys.check(head.headers)
+        }
+    }
+
     private func checkNeeds(_ route: Route) throws(ServiceError) {
         guard route.needs == .models else { return }
         if lifecycle.phase == .closed { throw .draining }
@@ -180,5 +226,19 @@ public final class TokenService: HTTPHandler {
                 "\(name) is '\(shortened(text))', expected an integer in 1...999999999", param: name)
         }
         return min(configuration.requestTimeout, .milliseconds(milliseconds))
+    }
+}
+
+/// The service's decisions for one connection, whose other end its log names.
+private struct PeerPolicy: HTTPPolicy {
+    let service: TokenService
+    let peer: String?
+
+    func disposition(of head: HTTPRequestHead) -> HTTPDisposition { service.disposition(of: head, from: peer) }
+
+    func response(to error: HTTPWireError) -> HTTPResponse { service.response(to: error, of: nil, from: peer) }
+
+    func response(to error: HTTPWireError, of head: HTTPRequestHead) -> HTTPResponse {
+        service.response(to: error, of: head, from: peer)
     }
 }
