@@ -6,13 +6,21 @@ import TokenizerCore
 // their generation, and the last one to let go of it ends it.
 
 /// Why models weren't replaced. Those that are served stay.
-public enum ReloadFailure: Error, Sendable, Equatable {
+public enum ReloadFailure: Error, Sendable, Equatable, CustomStringConvertible {
     /// The engine isn't `ready`.
     case notReady(Engine.State)
     /// Another reload is under way.
     case busy
     /// The new ones couldn't be loaded, or refused an image: one clear line.
     case failed(String)
+
+    public var description: String {
+        switch self {
+        case .notReady(let state): "\(state)"
+        case .busy: "they are being reloaded"
+        case .failed(let message): message
+        }
+    }
 }
 
 extension Engine {

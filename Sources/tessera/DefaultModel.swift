@@ -23,7 +23,22 @@ enum DefaultModel {
     static func source(
         environment: [String: String], executable: String?, exists: (String) -> Bool, expected: String
     ) throws -> ModelSource {
-        if let text = environment[variable], !text.isEmpty { return try ModelSource(parsing: text, from: variable) }
+        let texts = ResolvedSettings.elements(environment[variable] ?? "")
+        guard texts.count < 2 else {
+            throw CommandFailure("\(variable) names \(texts.count) models; expected one, or \(expected)")
+        }
+        if let text = texts.first { return try ModelSource(parsing: text, from: variable) }
+        return try builtIn(executable: executable, exists: exists, expected: expected)
+    }
+
+    /// The model that came with this executable.
+    static func builtIn(expected: String) throws(CommandFailure) -> ModelSource {
+        try builtIn(executable: executable(), exists: Files.isDirectory, expected: expected)
+    }
+
+    private static func builtIn(
+        executable: String?, exists: (String) -> Bool, expected: String
+    ) throws(CommandFailure) -> ModelSource {
         let places = executable.map(folders) ?? []
         if let folder = places.first(where: exists) { return ModelSource(id: name, folder: folder) }
         let looked = places.isEmpty ? "this executable's folder is unknown" : "no " + places.joined(separator: ", no ")

@@ -3,57 +3,43 @@ import Foundation
 import Logging
 import Synchronization
 
-/// What SIGHUP does: actions, one after the other. One that comes while they run has them run once more, however many
-/// there were.
+/// What SIGHUP does: the actions in the order in which they were added, never two at once. One that fails is logged
+/// and leaves the others alone.
 final class Reload: Sendable {
-    private struct State {
-        var actions: [(name: String, run: @Sendable () -> Void)] = []
-        var isRunning = false
-        var isWanted = false
-    }
+    /// - Returns: what is in force now, for the log.
+    typealias Action = @Sendable () throws -> String
 
     private let logger: Logger
-    private let state = Mutex(State())
     private let queue = DispatchQueue(label: "tessera.reload")
+    private let actions = Mutex<[(name: String, run: Action)]>([])
 
     init(logger: Logger) {
         self.logger = logger
     }
 
-    /// - Parameter action: returns when it is over, and tells its own failure.
-    func add(_ name: String, _ action: @escaping @Sendable () -> Void) {
-        state.withLock { $0.actions.append((name, action)) }
+    /// - Parameter action: on a queue of its own, where it may take its time; what it throws is logged.
+    func add(_ name: String, _ action: @escaping Action) {
+        actions.withLock { $0.append((name, action)) }
     }
 
     /// The source, which works for as long as it is kept.
     func watchSignal() -> any DispatchSourceSignal {
         signal(SIGHUP, SIG_IGN)
-        let source = DispatchSource.makeSignalSource(signal: SIGHUP, queue: .global())
-        source.setEventHandler { self.request() }
+        let source = DispatchSource.makeSignalSource(signal: SIGHUP, queue: queue)
+        source.setEventHandler { self.run() }
         source.resume()
         return source
     }
 
-    func request() {
-        let starts = state.withLock { state in
-            defer { state.isRunning = true }
-            if state.isRunning { state.isWanted = true }
-            return !state.isRunning
-        }
-        if starts { queue.async { repeat { self.run() } while self.isWantedAgain() } }
-    }
-
-    private func run() {
-        let actions = state.withLock { $0.actions }
-        logger.info("signal \(SIGHUP): reloading \(actions.map(\.name).joined(separator: ", "))")
-        for action in actions { action.run() }
-    }
-
-    private func isWantedAgain() -> Bool {
-        state.withLock { state in
-            defer { state.isWanted = false }
-            state.isRunning = state.isWanted
-            return state.isWanted
+    func run() {
+        let actions = actions.withLock { $0 }
+        if actions.isEmpty { logger.info("SIGHUP: there is nothing to reload") }
+        for action in actions {
+            do {
+                logger.info("reloaded \(action.name): \(try action.run())")
+            } catch {
+                logger.error("\(action.name) not reloaded, nothing is changed: \(error)")
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ import Foundation
 import HTTPServer
 import Logging
 import Models
+import Synchronization
 import TokenService
 
 /// `tessera serve`: the service.
@@ -13,124 +14,120 @@ struct Serve: ParsableCommand {
         abstract: "Serves models over HTTP.",
         discussion: """
             Listens at once; answers 503 until the models are loaded and warm. SIGTERM and SIGINT finish what was
-            accepted; a second one ends at once. SIGHUP reads the models' folders again: what they hold now serves once
-            it is loaded and warm; where it can't be, all stays as it was.
+            accepted; a second one ends at once. SIGHUP reads the API keys and the models' folders again: what they hold
+            now serves once it is loaded and warm; where it can't be, all stays as it was.
+
+            Every setting can be given as a flag, as the environment variable in its help (lists between line feeds or
+            semicolons), or under the flag's name in a YAML file; the first of these three that gives it counts.
 
             Examples:
               tessera serve
               tessera serve --model models/sftok-b
               tessera serve --listen 127.0.0.1:8080 --model b=models/sftok-b --model r=models/revq-512t
+              tessera serve --config tessera.yaml --print-config
             """)
 
-    @Option(help: "HOST:PORT, [IPV6]:PORT or unix:PATH; repeatable.")
-    var listen: [String] = ["127.0.0.1:8080"]
+    @OptionGroup var options: ServeOptions
 
-    @Option(
-        help: """
-            A model: [ID=]FOLDER[,vae=FOLDER][,preprocessor=FILE]; repeatable (default: \(DefaultModel.variable), else \
-            the built-in one).
-            """)
-    var model: [String] = []
+    @Option(help: "A YAML file of settings. (\(Self.configVariable))")
+    var config: String?
 
-    @OptionGroup var locations: ModelLocations
+    @Flag(help: "Print the settings in force, each with where it comes from, as a file for --config; then end.")
+    var printConfig = false
 
-    @Option(name: .customLong("max-batch"), help: "Images in a batch at most.")
-    var maxBatch = 8
-
-    @Option(name: .customLong("max-delay-ms"), help: "How long the oldest image waits for company.")
-    var maxDelay = 0
-
-    @Option(name: .customLong("queued-images"), help: "Images between arrival and answer at most.")
-    var queuedImages = 256
-
-    @Option(name: .customLong("images-per-request"), help: "Images of one request at most.")
-    var imagesPerRequest = 64
-
-    @Option(name: .customLong("request-timeout"), help: "Seconds from a request's arrival to its run.")
-    var requestTimeout = 60
-
-    @Option(help: "Connections at most.")
-    var connections = 10_000
-
-    @Option(name: .customLong("drain-delay"), help: "Seconds between a signal and the end of listening.")
-    var drainDelay = 0
-
-    @Option(help: "Seconds that accepted requests have to finish.")
-    var grace = 30
+    private static let configVariable = "TESSERA_CONFIG"
 
     func validate() throws {
-        let ranges: [(String, Int, ClosedRange<Int>)] = [
-            ("--max-batch", maxBatch, 1...1024), ("--max-delay-ms", maxDelay, 0...60_000),
-            ("--queued-images", queuedImages, 1...1_000_000), ("--images-per-request", imagesPerRequest, 1...10_000),
-            ("--request-timeout", requestTimeout, 1...86_400), ("--connections", connections, 1...1_000_000),
-            ("--drain-delay", drainDelay, 0...3600), ("--grace", grace, 0...3600),
-        ]
-        for (name, value, range) in ranges where !range.contains(value) {
-            throw ValidationError("\(name) is \(value), expected \(range.lowerBound) to \(range.upperBound)")
+        do {
+            _ = try ResolvedSettings(flags: options)
+        } catch {
+            throw ValidationError("\(error)")
         }
     }
 
     func run() throws {
+        let environment = ProcessInfo.processInfo.environment
+        let file = config ?? environment[Self.configVariable].flatMap { $0.isEmpty ? nil : $0 }
+        let resolved = try ResolvedSettings(
+            flags: options, environment: environment, file: file.map { try SettingsFile.load($0) })
+        let settings = resolved.settings
+        let keys = try KeyFile.keys(file: settings.apiKeyFile, environment: environment)
+        guard !printConfig else {
+            let secrets = [KeyFile.variable].filter { !(environment[$0] ?? "").isEmpty }
+            return try Files.write(Array(resolved.yaml(file: file, secrets: secrets).utf8), to: nil)
+        }
+        let sources = try Self.checkedSources(settings)
         // A log's reader that goes away must not take the service along.
         signal(SIGPIPE, SIG_IGN)
         Self.raiseDescriptorLimit()
-        LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
-        let logger = Logger(label: "tessera")
-        let sources = try sources(logger)
-        // What can be told without loading is told before anybody can connect.
+        Logs.start(settings.logFormat, level: settings.logLevel)
+        try Self.serve(settings, sources, keys)
+    }
+
+    /// What can be told without loading is told before anybody can connect.
+    private static func checkedSources(_ settings: ServeSettings) throws -> [ModelSource] {
+        let sources = try settings.sources()
         for source in sources { try ModelLoader.checkFiles(source) }
         if let twin = Dictionary(grouping: sources, by: \.id).first(where: { $0.value.count > 1 }) {
             throw CommandFailure("--model: the id '\(twin.key)' is given \(twin.value.count) times")
         }
-        let service = TokenService(configuration: serviceConfiguration)
-        var configuration = HTTPServer.Configuration(listen: listen)
-        configuration.maximumConnections = connections
-        let server = HTTPServer(configuration: configuration, handler: service)
+        return sources
+    }
+
+    private static func serve(_ settings: ServeSettings, _ sources: [ModelSource], _ keys: [String]?) throws {
+        let logger = Logger(label: "tessera")
+        if settings.models.isEmpty, let source = sources.first {
+            logger.info("no model is named: serving \(source.id) from \(source.folder)")
+        }
+        let known = keys.map { APIKeys($0) }
+        let service = TokenService(configuration: settings.serviceConfiguration(keys: known, logger: logger))
+        let server = HTTPServer(configuration: settings.serverConfiguration, handler: service)
         for address in try server.start() { logger.info("listening on \(address)") }
-        service.start(sources, threads: locations.threads) {
-            Self.log($0, logger)
+        service.start(sources, threads: settings.threads) {
+            log($0, logger)
         } whenSettled: { state in
             switch state {
             case .failed(let message):
-                standardError("error: \(message)")
+                logger.critical("\(message)")
                 Foundation.exit(1)
             default: logger.info("\(state)")
             }
         }
         let stop = Stop(
-            service: service, server: server, logger: logger, drainDelay: .seconds(drainDelay), grace: .seconds(grace))
+            service: service, server: server, logger: logger, drainDelay: .seconds(settings.drainDelay),
+            grace: .seconds(settings.grace))
         let reload = Reload(logger: logger)
-        reload.add("models") { reloadModels(service, sources, logger) }
-        withExtendedLifetime(stop.watchSignals() + [reload.watchSignal()]) { dispatchMain() }
+        if let file = settings.apiKeyFile, let known {
+            reload.add("API keys") {
+                let keys = try KeyFile.keys(file: file, environment: ProcessInfo.processInfo.environment) ?? []
+                known.replace(with: keys)
+                return "\(keys.count) keys"
+            }
+        }
+        reload.add("models") { try reloadModels(service, sources, threads: settings.threads, logger) }
+        withExtendedLifetime((stop.watchSignals(), reload.watchSignal())) { dispatchMain() }
     }
 
     /// Returns when it is over.
-    private func reloadModels(_ service: TokenService, _ sources: [ModelSource], _ logger: Logger) {
+    private static func reloadModels(
+        _ service: TokenService, _ sources: [ModelSource], threads: Int?, _ logger: Logger
+    ) throws -> String {
         let ended = DispatchSemaphore(value: 0)
-        service.reload(sources, threads: locations.threads) {
-            Self.log($0, logger)
+        let outcome = Mutex(Result<Void, ReloadFailure>.success(()))
+        service.reload(sources, threads: threads) {
+            log($0, logger)
         } completion: { result in
-            switch result {
-            case .success: logger.info("models reloaded")
-            case .failure(.failed(let message)): logger.error("models not reloaded, those before stay: \(message)")
-            case .failure(.notReady(let state)): logger.warning("models not reloaded: \(state)")
-            case .failure(.busy): logger.warning("models not reloaded: they are being reloaded")
-            }
+            outcome.withLock { $0 = result }
             ended.signal()
         }
         ended.wait()
+        try outcome.withLock { $0 }.get()
+        return sources.map(\.id).joined(separator: ", ")
     }
 
     private static func log(_ description: ModelDescription, _ logger: Logger) {
         for warning in description.warnings { logger.warning("\(warning)") }
         logger.info("loaded \(description.id)", metadata: metadata(description))
-    }
-
-    private func sources(_ logger: Logger) throws -> [ModelSource] {
-        guard model.isEmpty else { return try model.map { try locations.source($0) } }
-        let source = try locations.source(nil)
-        logger.info("no --model given: serving \(source.id) from \(source.folder)")
-        return [source]
     }
 
     /// Every connection takes a descriptor; the soft limit is often 1,024.
@@ -139,17 +136,6 @@ struct Serve: ParsableCommand {
         guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
         limit.rlim_cur = limit.rlim_max
         setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-    }
-
-    private var serviceConfiguration: ServiceConfiguration {
-        var configuration = ServiceConfiguration()
-        configuration.limits.queuedImages = queuedImages
-        configuration.limits.imagesPerRequest = imagesPerRequest
-        configuration.preprocessingWidth = locations.threads ?? ModelLoader.availableProcessors
-        configuration.maxBatch = maxBatch
-        configuration.maxDelay = .milliseconds(maxDelay)
-        configuration.requestTimeout = .seconds(requestTimeout)
-        return configuration
     }
 
     private static func metadata(_ description: ModelDescription) -> Logger.Metadata {

@@ -50,14 +50,14 @@ import TokenizerCore
         try first.write("not a model", to: "bad")
         try replaceWeights(of: first, by: first.path + "/bad")
         service.send(SIGHUP)
-        let refusal = "models not reloaded, those before stay: \(first.path)/model.safetensors"
+        let refusal = "models not reloaded, nothing is changed: \(first.path)/model.safetensors"
         #expect(ServedProcess.eventually { service.text.contains(refusal) }, "\(service.text)")
         #expect(try service.ask("GET", "/health/ready").status == 200)
         try check(service, before)
 
         try replaceWeights(of: first, by: second.path + "/model.safetensors")
         service.send(SIGHUP)
-        #expect(ServedProcess.eventually { service.text.contains("models reloaded") }, "\(service.text)")
+        #expect(ServedProcess.eventually { service.text.contains("reloaded models: ") }, "\(service.text)")
         try check(service, after)
         let page = String(decoding: try service.ask("GET", "/metrics").body, as: UTF8.self)
         #expect(page.contains("tessera_model_reloads_total{result=\"failure\"} 1\n"))
@@ -104,7 +104,9 @@ import TokenizerCore
         try check(service, try known(folder))
         // What is being stopped isn't reloaded.
         service.send(SIGHUP)
-        #expect(ServedProcess.eventually { service.text.contains("models not reloaded: draining") }, "\(service.text)")
+        #expect(
+            ServedProcess.eventually { service.text.contains("models not reloaded, nothing is changed: draining") },
+            "\(service.text)")
         service.send(SIGTERM)
         service.process.waitUntilExit()
         #expect(service.process.terminationReason == .exit && service.process.terminationStatus == 1)
@@ -125,11 +127,11 @@ import TokenizerCore
         #expect(ServedProcess.eventually { service.text.contains(": 1 requests lost, ") }, "\(service.text)")
     }
 
-    @Test func defaultsAreThoseOfTheInterface() throws {
-        let serve = try Serve.parse([])
-        #expect(serve.listen == ["127.0.0.1:8080"])
-        #expect([serve.queuedImages, serve.imagesPerRequest, serve.connections] == [256, 64, 10_000])
-        #expect([serve.maxDelay, serve.drainDelay, serve.grace] == [0, 0, 30])
+    @Test func defaultsAreThoseOfTheInterface() {
+        let settings = ServeSettings()
+        #expect(settings.listen == ["127.0.0.1:8080"])
+        #expect([settings.queuedImages, settings.imagesPerRequest, settings.connections] == [256, 64, 10_000])
+        #expect([settings.maxDelay, settings.drainDelay, settings.grace] == [0, 0, 30])
     }
 
     private func semaphore() -> DispatchSemaphore { DispatchSemaphore(value: 0) }
@@ -143,23 +145,28 @@ import TokenizerCore
             order.withLock { $0.append("first") }
             begun.signal()
             goOn.wait()
+            return ""
         }
         reload.add("second") {
             order.withLock { $0.append("second") }
             ended.signal()
+            return ""
         }
-        reload.request()
+        let source = reload.watchSignal()
+        defer { source.cancel() }
+        kill(getpid(), SIGHUP)
         #expect(begun.wait(timeout: .now() + 60) == .success)
-        for _ in 0..<5 { reload.request() }
+        for _ in 0..<5 { kill(getpid(), SIGHUP) }
         for _ in 0..<2 { goOn.signal() }
         for _ in 0..<2 { #expect(ended.wait(timeout: .now() + 60) == .success) }
         let last = semaphore()
         reload.add("third") {
             order.withLock { $0.append("third") }
             last.signal()
+            return ""
         }
         for _ in 0..<8 { goOn.signal() }
-        reload.request()
+        kill(getpid(), SIGHUP)
         #expect(last.wait(timeout: .now() + 60) == .success)
         #expect(order.withLock { $0 } == ["first", "second", "first", "second", "first", "second", "third"])
     }

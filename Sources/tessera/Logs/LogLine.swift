@@ -1,0 +1,100 @@
+import Glibc
+import JSON
+import Logging
+
+/// One line of the log, before it is text.
+struct LogLine: Sendable {
+    /// On the wall.
+    let time: timespec
+    let level: Logger.Level
+    let message: String
+    var metadata: Logger.Metadata = [:]
+
+    init(_ level: Logger.Level, _ message: String, metadata: Logger.Metadata = [:], time: timespec? = nil) {
+        var now = timespec()
+        if time == nil { clock_gettime(CLOCK_REALTIME, &now) }
+        self.time = time ?? now
+        self.level = level
+        self.message = message
+        self.metadata = metadata
+    }
+}
+
+/// How lines are written. Whatever a client sent, a line stays one line: control characters are escaped.
+enum LogFormat: String, CaseIterable, Sendable {
+    /// `2026-01-31T12:00:00.000Z info message key=value`.
+    case text
+    /// `{"time","level","message"}` and the metadata beside them.
+    case json
+
+    /// With the line feed at its end.
+    func bytes(of line: LogLine) -> [UInt8] {
+        let time = Self.timestamp(line.time)
+        let metadata = line.metadata.sorted { $0.key < $1.key }
+        switch self {
+        case .text:
+            var text = "\(time) \(line.level.rawValue) \(Self.escaped(line.message))"
+            for (key, value) in metadata { text += " \(Self.word(key))=\(Self.word("\(value)"))" }
+            return Array("\(text)\n".utf8)
+        case .json:
+            var object = JSONObject([
+                ("time", .string(time)), ("level", .string(line.level.rawValue)), ("message", .string(line.message)),
+            ])
+            for (key, value) in metadata where object[key] == nil { object[key] = Self.json(value) }
+            return JSONValue.object(object).write() + [UInt8(ascii: "\n")]
+        }
+    }
+
+    private static func json(_ value: Logger.MetadataValue) -> JSONValue {
+        switch value {
+        case .string(let text): return .string(text)
+        case .stringConvertible(let number as Int): return .integer(Int64(number))
+        case .stringConvertible(let number as Double): return .number(number)
+        case .stringConvertible(let other): return .string(other.description)
+        case .array(let elements): return .array(elements.map(json))
+        case .dictionary(let members):
+            return .object(JSONObject(members.sorted { $0.key < $1.key }.map { ($0.key, json($0.value)) }))
+        }
+    }
+
+    /// As it is where that is plain, else in quotes.
+    private static func word(_ text: String) -> String {
+        let isPlain = !text.isEmpty && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && !"\"=\\".utf8.contains($0) }
+        guard !isPlain else { return text }
+        return "\"\(escaped(text, quotes: true))\""
+    }
+
+    private static func escaped(_ text: String, quotes: Bool = false) -> String {
+        var result = ""
+        for scalar in text.unicodeScalars {
+            switch (scalar, scalar.properties.generalCategory) {
+            case ("\n", _): result += "\\n"
+            case ("\r", _): result += "\\r"
+            case ("\t", _): result += "\\t"
+            case ("\\", _): result += "\\\\"
+            case ("\"", _) where quotes: result += "\\\""
+            // Format characters too: they can turn the direction in which a terminal writes.
+            case (_, .control), (_, .format), (_, .lineSeparator), (_, .paragraphSeparator):
+                result += "\\u{\(String(scalar.value, radix: 16))}"
+            default: result.unicodeScalars.append(scalar)
+            }
+        }
+        return result
+    }
+
+    /// RFC 3339 in UTC, to the millisecond.
+    private static func timestamp(_ time: timespec) -> String {
+        var seconds = time.tv_sec
+        var parts = tm()
+        gmtime_r(&seconds, &parts)
+        func padded(_ value: Int, _ width: Int) -> String {
+            let digits = String(value)
+            return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
+        }
+        let date = [
+            padded(Int(parts.tm_year) + 1900, 4), padded(Int(parts.tm_mon) + 1, 2), padded(Int(parts.tm_mday), 2),
+        ]
+        let clock = [parts.tm_hour, parts.tm_min, parts.tm_sec].map { padded(Int($0), 2) }
+        return "\(date.joined(separator: "-"))T\(clock.joined(separator: ":")).\(padded(time.tv_nsec / 1_000_000, 3))Z"
+    }
+}

@@ -1,0 +1,75 @@
+import Foundation
+import HTTPServer
+import Logging
+import Models
+import TokenService
+
+/// Everything `tessera serve` can be told, with its defaults. `Setting.all` has the names, ranges and sources.
+struct ServeSettings: Equatable, Sendable {
+    /// Which answers have a line in the log.
+    enum AccessLogChoice: String, CaseIterable, Sendable {
+        case off
+        /// All but those to probes.
+        case on
+        case all
+    }
+
+    var listen = ["127.0.0.1:8080"]
+    var models: [String] = []
+    var vae: String?
+    var preprocessor: String?
+    var threads: Int?
+    var maxBatch = 8
+    /// In milliseconds.
+    var maxDelay = 0
+    var queuedImages = 256
+    var imagesPerRequest = 64
+    /// In seconds, as the two below.
+    var requestTimeout = 60
+    var connections = 10_000
+    var drainDelay = 0
+    var grace = 30
+    var apiKeyFile: String?
+    var metricsAuth = false
+    var corsOrigins: [String] = []
+    var logFormat = LogFormat.text
+    var logLevel = Logger.Level.info
+    var accessLog = AccessLogChoice.on
+}
+
+extension ServeSettings {
+    /// The models to load; where none is named, the one in the box.
+    func sources() throws -> [ModelSource] {
+        let named = try models.map { try ModelSource(parsing: $0) }
+        return try (named.isEmpty ? [DefaultModel.builtIn(expected: "--model FOLDER")] : named).map { source in
+            var source = source
+            source.vae = source.vae ?? vae
+            source.preprocessor = source.preprocessor ?? preprocessor
+            return source
+        }
+    }
+
+    /// - Parameters:
+    ///   - keys: `nil`: none are needed.
+    ///   - logger: of the access log.
+    func serviceConfiguration(keys: APIKeys?, logger: Logger) -> ServiceConfiguration {
+        var configuration = ServiceConfiguration()
+        configuration.limits.queuedImages = queuedImages
+        configuration.limits.imagesPerRequest = imagesPerRequest
+        configuration.preprocessingWidth = threads ?? ModelLoader.availableProcessors
+        configuration.maxBatch = maxBatch
+        configuration.maxDelay = .milliseconds(maxDelay)
+        configuration.requestTimeout = .seconds(requestTimeout)
+        configuration.keys = keys
+        configuration.metricsNeedKey = metricsAuth
+        configuration.corsOrigins = corsOrigins.compactMap(CrossOrigin.normalized)
+        if accessLog != .off { configuration.accessLog = AccessLog(logger, includesProbes: accessLog == .all) }
+        return configuration
+    }
+
+    var serverConfiguration: HTTPServer.Configuration {
+        var configuration = HTTPServer.Configuration(listen: listen)
+        configuration.maximumConnections = connections
+        return configuration
+    }
+}

@@ -1,0 +1,115 @@
+import ArgumentParser
+import HTTPServer
+import Logging
+import Models
+import TokenService
+
+/// One setting of `tessera serve`: `max-batch` in the file is `--max-batch` among the flags and `TESSERA_MAX_BATCH` in
+/// the environment.
+struct Setting: Sendable {
+    typealias Field<Value> = WritableKeyPath<ServeSettings, Value> & Sendable
+    typealias Flag<Value> = KeyPath<ServeOptions, Value> & Sendable
+
+    /// What a value is.
+    enum Kind: Sendable, Equatable {
+        case integer(ClosedRange<Int>)
+        case bool
+        case choice([String])
+        case text
+        /// Texts; in the environment between line feeds or semicolons, as a model's has commas.
+        case list
+    }
+
+    let name: String
+    let kind: Kind
+    let summary: String
+    /// The flag's values; `nil` where it isn't given.
+    let given: @Sendable (ServeOptions) -> [String]?
+    /// - Throws: what was expected.
+    let store: @Sendable (inout ServeSettings, [String]) throws(Expected) -> Void
+    /// The values in force as text; `nil`: none.
+    let read: @Sendable (ServeSettings) -> [String]?
+    /// What is done without a value, where there is none by default.
+    var otherwise: String?
+
+    /// A value isn't what it should be.
+    struct Expected: Error {
+        let description: String
+    }
+
+    var variable: String { "TESSERA_" + name.uppercased().replacing("-", with: "_") }
+    var flag: String { "--" + name }
+
+    /// All of them, in the order in which they are printed.
+    static let all: [Setting] = [
+        .list("listen", \.listen, \.listen, "HOST:PORT, [IPV6]:PORT or unix:PATH; repeatable.") {
+            text throws(Expected) in
+            do { _ = try ListenAddress(text) } catch { throw Expected(description: "\(error)") }
+        },
+        .list(
+            "model", \.models, \.model, "A model: [ID=]FOLDER[,vae=FOLDER][,preprocessor=FILE]; repeatable.",
+            otherwise: "the built-in model"
+        ) { text throws(Expected) in
+            do {
+                _ = try ModelSource(parsing: text, from: "model")
+            } catch {
+                throw Expected(description: "\(error)")
+            }
+        },
+        .text("vae", \.vae, \.vae, "The DC-AE's folder of every model that names none.", otherwise: "none"),
+        .text(
+            "preprocessor", \.preprocessor, \.preprocessor, "The preprocessor's file of every model that names none.",
+            otherwise: "none"),
+        .integer(
+            "threads", 1...1024, \.threads, \.threads, "Computing threads.",
+            otherwise: "the processors this process may use"),
+        .integer("max-batch", 1...1024, \.maxBatch, \.maxBatch, "Images in a batch at most."),
+        .integer(
+            "max-delay-ms", 0...60_000, \.maxDelay, \.maxDelayMs, "How long the oldest image waits for company."),
+        .integer(
+            "queued-images", 1...1_000_000, \.queuedImages, \.queuedImages,
+            "Images between arrival and answer at most."),
+        .integer(
+            "images-per-request", 1...10_000, \.imagesPerRequest, \.imagesPerRequest,
+            "Images of one request at most."),
+        .integer(
+            "request-timeout", 1...86_400, \.requestTimeout, \.requestTimeout,
+            "Seconds from a request's arrival to its run."),
+        .integer("connections", 1...1_000_000, \.connections, \.connections, "Connections at most."),
+        .integer(
+            "drain-delay", 0...3600, \.drainDelay, \.drainDelay,
+            "Seconds between a signal and the end of listening."),
+        .integer("grace", 0...3600, \.grace, \.grace, "Seconds that accepted requests have to finish."),
+        .text(
+            "api-key-file", \.apiKeyFile, \.apiKeyFile,
+            "API keys, one a line, read again at SIGHUP; \(KeyFile.variable), with commas, adds to them.",
+            otherwise: "no file"),
+        .bool("metrics-auth", \.metricsAuth, \.metricsAuth, "Whether /metrics needs a key too."),
+        .list(
+            "cors-origin", \.corsOrigins, \.corsOrigin,
+            "SCHEME://HOST[:PORT] whose pages may ask and read answers; repeatable.", otherwise: "none"
+        ) { text throws(Expected) in
+            guard CrossOrigin.normalized(text) != nil else {
+                throw Expected(description: "'\(text)' is not SCHEME://HOST[:PORT], as in https://example.org")
+            }
+        },
+        .choice("log-format", \.logFormat, \.logFormat, "How the log is written.", LogFormat.allCases),
+        .choice("log-level", \.logLevel, \.logLevel, "The least level that is logged.", Logger.Level.allCases),
+        .choice(
+            "access-log", \.accessLog, \.accessLog, "A line for each answer: to none, to all but probes, or to all.",
+            ServeSettings.AccessLogChoice.allCases),
+    ]
+
+    /// A flag's help: what it is, what it takes, its default and its environment variable.
+    static func help(_ name: String) -> ArgumentHelp {
+        guard let setting = all.first(where: { $0.name == name }) else { return "" }
+        let value = setting.read(ServeSettings())?.joined(separator: ", ")
+        let end = "(default: \(value ?? setting.otherwise ?? "none"); \(setting.variable))"
+        switch setting.kind {
+        case .integer(let range):
+            return "\(setting.summary.dropLast()), \(range.lowerBound) to \(range.upperBound). \(end)"
+        case .choice(let words): return "\(setting.summary.dropLast()): \(words.joined(separator: ", ")). \(end)"
+        case .bool, .text, .list: return "\(setting.summary) \(end)"
+        }
+    }
+}
