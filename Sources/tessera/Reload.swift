@@ -36,7 +36,8 @@ final class Reload: Sendable {
         if actions.isEmpty { logger.info("SIGHUP: there is nothing to reload") }
         for action in actions {
             do {
-                logger.info("reloaded \(action.name): \(try action.run())")
+                let told = try action.run()
+                logger.info("reloaded \(action.name): \(told)")
             } catch {
                 logger.error("\(action.name) not reloaded, nothing is changed: \(error)")
             }

@@ -4,7 +4,9 @@ import Synchronization
 import Testing
 
 /// `tessera serve` as its own process, on a free port of 127.0.0.1.
-final class ServedProcess {
+///
+/// `@unchecked Sendable`: the process is only signalled and waited for.
+final class ServedProcess: @unchecked Sendable {
     let process: Process
     let port: UInt16
     private let log: Mutex<String>

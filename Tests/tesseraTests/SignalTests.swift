@@ -130,8 +130,8 @@ import TokenizerCore
     @Test func defaultsAreThoseOfTheInterface() {
         let settings = ServeSettings()
         #expect(settings.listen == ["127.0.0.1:8080"])
-        #expect([settings.queuedImages, settings.imagesPerRequest, settings.connections] == [256, 64, 10_000])
-        #expect([settings.maxDelay, settings.drainDelay, settings.grace] == [0, 0, 30])
+        #expect(settings.queuedImages == 256 && settings.imagesPerRequest == 64 && settings.connections == 10_000)
+        #expect(settings.maxDelay == 0 && settings.drainDelay == 0 && settings.grace == 30)
     }
 
     private func semaphore() -> DispatchSemaphore { DispatchSemaphore(value: 0) }

@@ -14,6 +14,8 @@ struct ServeOptions: ParsableArguments {
     @Option(help: Setting.help("images-per-request")) var imagesPerRequest: String?
     @Option(help: Setting.help("request-timeout")) var requestTimeout: String?
     @Option(help: Setting.help("connections")) var connections: String?
+    @Option(help: Setting.help("header-timeout")) var headerTimeout: String?
+    @Option(help: Setting.help("idle-timeout")) var idleTimeout: String?
     @Option(help: Setting.help("drain-delay")) var drainDelay: String?
     @Option(help: Setting.help("grace")) var grace: String?
     @Option(help: Setting.help("api-key-file")) var apiKeyFile: String?

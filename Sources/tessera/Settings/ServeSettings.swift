@@ -24,9 +24,11 @@ struct ServeSettings: Equatable, Sendable {
     var maxDelay = 0
     var queuedImages = 256
     var imagesPerRequest = 64
-    /// In seconds, as the two below.
+    /// In seconds, as all below but `connections`.
     var requestTimeout = 60
     var connections = 10_000
+    var headerTimeout = 10
+    var idleTimeout = 15
     var drainDelay = 0
     var grace = 30
     var apiKeyFile: String?
@@ -70,6 +72,9 @@ extension ServeSettings {
     var serverConfiguration: HTTPServer.Configuration {
         var configuration = HTTPServer.Configuration(listen: listen)
         configuration.maximumConnections = connections
+        configuration.limits.freshSilence = .seconds(headerTimeout)
+        configuration.limits.headerTime = .seconds(headerTimeout)
+        configuration.limits.keepAliveIdle = .seconds(idleTimeout)
         return configuration
     }
 }

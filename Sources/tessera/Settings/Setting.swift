@@ -77,6 +77,12 @@ struct Setting: Sendable {
             "Seconds from a request's arrival to its run."),
         .integer("connections", 1...1_000_000, \.connections, \.connections, "Connections at most."),
         .integer(
+            "header-timeout", 1...86_400, \.headerTimeout, \.headerTimeout,
+            "Seconds for a request's header, and to a connection's first byte."),
+        .integer(
+            "idle-timeout", 1...86_400, \.idleTimeout, \.idleTimeout,
+            "Seconds that a connection may idle between requests."),
+        .integer(
             "drain-delay", 0...3600, \.drainDelay, \.drainDelay,
             "Seconds between a signal and the end of listening."),
         .integer("grace", 0...3600, \.grace, \.grace, "Seconds that accepted requests have to finish."),
