@@ -27,6 +27,7 @@ extension Engine {
     /// One reload, from its begin to its end.
     struct Reload {
         let loader: Loader
+        let whenDiscarded: @Sendable () -> Void
         let completion: @Sendable (Result<Void, ReloadFailure>) -> Void
         var hasBegun = false
         /// Loaded, on its way to the engine's thread.
@@ -44,26 +45,31 @@ extension Engine {
         var tokenizers: [Int: [String: any Tokenizer]] = [:]
         var candidate: Candidate?
         var latest = 0
+        var whenDiscarded: @Sendable () -> Void = {}
     }
 
     /// Loaded models, of which the first `warm` have had their image.
     struct Candidate {
         let models: [(id: String, tokenizer: any Tokenizer)]
         var warm = 0
+
+        var isWarm: Bool { warm == models.count }
     }
 
     /// Replaces all models by what `loader` gives. State and heartbeat are as ever meanwhile. Loading begins when nobody
     /// needs the models of an earlier reload, so that no more than two generations are in memory.
     ///
-    /// - Parameter completion: once, on any thread: when new requests get the new models, or with why they don't.
+    /// - Parameters:
+    ///   - whenDiscarded: on the engine's thread, once earlier models are no longer in memory.
+    ///   - completion: once, on any thread: when new requests get the new models, or with why they don't.
     public func reload(
-        stackBytes: Int = 16 << 20, _ loader: @escaping Loader,
+        stackBytes: Int = 16 << 20, _ loader: @escaping Loader, whenDiscarded: @escaping @Sendable () -> Void = {},
         completion: @escaping @Sendable (Result<Void, ReloadFailure>) -> Void
     ) {
         let failure: ReloadFailure? = shared.withLock { shared in
             guard shared.state == .ready else { return .notReady(shared.state) }
             guard shared.reload == nil else { return .busy }
-            shared.reload = Reload(loader: loader, completion: completion)
+            shared.reload = Reload(loader: loader, whenDiscarded: whenDiscarded, completion: completion)
             return nil
         }
         if let failure { return completion(.failure(failure)) }
@@ -119,35 +125,49 @@ extension Engine {
     /// What comes between two batches: at most one image's work.
     func doErrand(_ stock: inout Stock) {
         discardUnused(&stock)
+        adoptLoaded(&stock)
+        if state != .ready { stock.candidate = nil }
+        guard let isWarm = stock.candidate?.isWarm else { return }
+        if isWarm { return install(&stock) }
+        beat(running: 0)
+        let failure = warmUpNext(&stock)
+        beat(running: 0)
+        if let failure { endReload(.failure(.failed(failure))) }
+    }
+
+    private func adoptLoaded(_ stock: inout Stock) {
         let loaded = shared.withLock { shared in
             defer { shared.reload?.loaded = nil }
             return shared.reload?.loaded
         }
         if let loaded { stock.candidate = Candidate(models: loaded.models) }
-        if state != .ready { stock.candidate = nil }
-        guard let candidate = stock.candidate else { return }
-        guard candidate.warm < candidate.models.count else { return install(candidate, &stock) }
-        beat(running: 0)
+    }
+
+    /// - Returns: why there is no candidate any more.
+    private func warmUpNext(_ stock: inout Stock) -> String? {
+        guard let candidate = stock.candidate else { return nil }
+        let (id, tokenizer) = candidate.models[candidate.warm]
         do {
-            try warmUp(candidate.models[candidate.warm].tokenizer)
+            try warmUp(tokenizer)
             stock.candidate?.warm += 1
+            return nil
         } catch {
             stock.candidate = nil
-            endReload(.failure(.failed("\(candidate.models[candidate.warm].id): no image goes through it: \(error)")))
+            return "\(id): no image goes through it: \(error)"
         }
-        beat(running: 0)
     }
 
     /// From here on new requests get them.
-    private func install(_ candidate: Candidate, _ stock: inout Stock) {
+    private func install(_ stock: inout Stock) {
+        let models = take(stock.candidate?.models ?? [], into: &stock)
         stock.candidate = nil
-        let models = take(candidate.models, into: &stock)
         // Outlive the lock: with them their generation may end.
-        let earlier = shared.withLock { shared in
+        let (earlier, whenDiscarded) = shared.withLock { shared in
             defer { shared.models = models }
             shared.generations.insert(stock.latest)
-            return shared.models
+            return (shared.models, shared.reload?.whenDiscarded)
         }
+        if let whenDiscarded { stock.whenDiscarded = whenDiscarded }
         endReload(.success(()))
         withExtendedLifetime(earlier) {}
     }
@@ -160,6 +180,7 @@ extension Engine {
         guard !numbers.isEmpty else { return }
         for number in numbers { stock.tokenizers[number] = nil }
         shared.withLock { $0.generations.subtract(numbers) }
+        stock.whenDiscarded()
         beginLoading()
     }
 }

@@ -2,6 +2,7 @@
 // from inside. GOMP_parallel is libgomp's entry point for `#pragma omp parallel`, called by name because the compiler
 // here emits LLVM's OpenMP instead.
 #define _GNU_SOURCE
+#include <malloc.h>
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -51,6 +52,8 @@ void *tk_scratch(size_t bytes) {
     if (posix_memalign(&memory, 64, bytes) != 0) abort();
     return memory;
 }
+
+void tk_return_memory(void) { malloc_trim(0); }
 
 int tk_threads(void) { return omp_get_max_threads(); }
 

@@ -12,6 +12,9 @@ public enum Compute {
     /// Sets the size of the pool for the calling thread's work. At least 1.
     public static func setThreads(_ count: Int) { tk_set_threads(Int32(clamping: max(1, count))) }
 
+    /// Gives freed memory back to the system: the C library keeps what it may need again, as after a whole model.
+    public static func returnMemory() { tk_return_memory() }
+
     /// The level in force.
     public static var level: Level { Level(rawValue: tk_level()) ?? .sse2 }
 

@@ -1,4 +1,5 @@
 import Batching
+import Dispatch
 import Models
 import TokenizerCore
 
@@ -34,10 +35,13 @@ extension TokenService {
     ) {
         engine.whenSettled { [self] _ in
             guard !isDraining else { return completion(.failure(.notReady(.draining))) }
-            engine.reload(Self.loader(sources, threads: threads, whenLoaded: whenLoaded)) { [metrics] result in
-                metrics.reloaded(result)
-                completion(result)
-            }
+            engine.reload(
+                Self.loader(sources, threads: threads, whenLoaded: whenLoaded),
+                whenDiscarded: { DispatchQueue.global().async { ModelLoader.returnMemory() } },
+                completion: { [metrics] result in
+                    metrics.reloaded(result)
+                    completion(result)
+                })
         }
     }
 

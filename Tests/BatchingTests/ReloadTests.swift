@@ -67,6 +67,8 @@ private struct Rig {
     let census = Census()
     let gate = Gate()
     let reloads = Inbox<String>()
+    /// Models in memory whenever some have been let go.
+    let discards = Inbox<[String]>()
     let results = Inbox<String>()
 
     init() throws {
@@ -84,8 +86,9 @@ private struct Rig {
     }
 
     func reload(_ loader: @escaping Engine.Loader) {
-        let reloads = reloads
-        engine.reload(loader) { reloads.put(described($0)) }
+        let (reloads, discards, census) = (reloads, discards, census)
+        engine.reload(
+            loader, whenDiscarded: { discards.put(census.names) }, completion: { reloads.put(described($0)) })
     }
 
     func model(_ id: String = "a") throws -> Engine.Model { try #require(engine.models.first { $0.id == id }) }
@@ -128,7 +131,7 @@ private struct Rig {
         #expect(rig.engine.state == .ready)
         rig.submit("after", to: try rig.model())
         #expect(rig.results.take(1).last == "after 2")
-        #expect(rig.awaitCensus(["a2", "b2"]))
+        #expect(rig.discards.take(1) == [["a2", "b2"]])
         rig.end()
     }
 

@@ -14,6 +14,8 @@
 
 /// Threads that kernels and oneDNN share (libgomp's team of the calling thread). At least 1.
 void tk_set_threads(int count);
+/// Gives the C library's free memory back to the system.
+void tk_return_memory(void);
 int tk_threads(void);
 /// Index of the calling thread among those of `tk_parallel`, 0 ..< tk_threads().
 int tk_thread_index(void);

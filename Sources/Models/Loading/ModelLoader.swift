@@ -29,6 +29,9 @@ public enum ModelLoader {
         throw ModelError.structure("\(weights): \(whatElse(file))")
     }
 
+    /// Gives the memory of models that are gone back to the system; takes some milliseconds, from any thread.
+    public static func returnMemory() { Compute.returnMemory() }
+
     /// Whether a model's files are there, without reading them.
     public static func checkFiles(_ source: ModelSource) throws(ModelError) {
         let folder = try ModelFolder(source.folder)
