@@ -1,6 +1,8 @@
 # make serve                   sets up everything, builds, serves the built-in model; MODEL=ID=FOLDER for another
 # make install                 builds, installs below PREFIX (/usr/local), itself below DESTDIR where that is given
 # make test                    sets up everything, lints, builds without warnings, tests
+# make load                    overload, slow, broken and idle clients, SIGTERM: each figure beside its bound (20 minutes)
+# make soak MINUTES=30         good, bad, slow and vanishing clients together
 # make goldens GOLDENS=FOLDER  full-size models against the reference's goldens (gigabytes, minutes)
 SHELL := /bin/bash
 SWIFT ?= swift
@@ -8,13 +10,14 @@ LISTEN ?= 127.0.0.1:8080
 MODEL ?=
 ARGS ?=
 NAMES ?=
+MINUTES ?= 30
 PREFIX ?= /usr/local
 DESTDIR ?=
 BUILT_IN := Sources/tessera/Resources/revq-mini
 SHARE = $(DESTDIR)$(PREFIX)/share/tessera/revq-mini
 export SWIFT_BACKTRACE := enable=no
 
-.PHONY: setup build serve install test lint format goldens clean
+.PHONY: setup build serve install test lint format load soak goldens clean
 
 setup:
 	@scripts/setup
@@ -40,6 +43,12 @@ format:
 test: lint
 	$(SWIFT) build --build-tests
 	timeout -k 10 1200 $(SWIFT) test --skip-build
+
+load: build
+	python3 Benchmarks/load/figures.py
+
+soak: build
+	python3 Benchmarks/load/soak.py --minutes $(MINUTES)
 
 goldens: setup
 	@if [ -z "$(GOLDENS)" ]; then echo "make goldens GOLDENS=FOLDER [NAMES='sftok-b …']" >&2; exit 2; fi

@@ -1,0 +1,119 @@
+"""Good, bad, slow and vanishing clients together, for half an hour: what does the service look like afterwards?
+
+    python3 Benchmarks/load/soak.py [--minutes 30] [--model ID=FOLDER]
+
+Every good answer is compared with the known one. RSS is read every two seconds; the medians of the minute before half
+time and of the last one are compared. Exit status 1 where a bound is broken. As `figures.py` in all else.
+"""
+import argparse
+import os
+import statistics
+import threading
+import time
+
+import abuse
+from figures import capacity
+from report import Report
+from service import Flood, Known, Service, WORK, line, prepare
+
+
+def plan(known, peak):
+    """About half of what the service can do, beside which nothing good is refused."""
+    small = abuse.small()
+    bad = {status: [known.file(data) for data, statuses in small.values() if statuses[0] == status]
+           for status in {statuses[0] for _, statuses in small.values()}}
+    lines = [
+        line("encode", f"rate={0.3 * peak:.2f}", known.encode),
+        line("encode-new", f"rate={0.05 * peak:.2f} new", known.encode),
+        line("mixed", f"rate={0.02 * peak:.2f}", known.mixed), line("decode", "rate=0.5", known.decode),
+        line("live", "rate=10 new", known.live), line("ready", "rate=10", known.ready),
+        line("vanishing", "rate=2 vanish=100 new", [case.split(":")[0] for case in known.encode]),
+    ]
+    return lines + [line(f"bad-{status}", "rate=1", files) for status, files in sorted(bad.items())]
+
+
+def trouble(service, over, unexpected):
+    """What is too large for the generator, and what goes away halfway."""
+    large = abuse.large()
+    turn = 0
+    while not over.wait(3):
+        name = list(large)[turn % len(large)]
+        status, _ = service.ask(large[name][0])
+        if status not in large[name][1]:
+            unexpected.append(f"{name}: {status}")
+        abuse.vanishing(service, 10, seed=turn)
+        turn += 1
+
+
+def watch(service, flood, over):
+    """[(seconds, MiB)] until the generator is done or the service is."""
+    start, samples = time.monotonic(), []
+    while flood.process.poll() is None and service.process.poll() is None and not over.is_set():
+        samples.append((time.monotonic() - start, service.resident()))
+        if len(samples) % 150 == 0:
+            print(f"  {samples[-1][0] / 60:.0f} min: {samples[-1][1]:.1f} MiB, {service.descriptors()} descriptors",
+                  flush=True)
+        over.wait(2)
+    return samples
+
+
+def tell(report, classes, unexpected, service):
+    alive = service.process.poll() is None
+    report.add("the service at the end", "up" if alive else f"exit {service.process.poll()}", "up", alive)
+    good = [each for name, each in classes.items() if name != "vanishing" and not name.startswith("bad-")]
+    right, sent = sum(each["right"] for each in good), sum(each["sent"] for each in good)
+    report.add("good requests answered right", f"{right} of {sent}", "all", right == sent)
+    wrong = sum(each["wrong"] for each in classes.values())
+    report.add("wrong answers", str(wrong), "0", wrong == 0)
+    for name, each in classes.items():
+        if not name.startswith("bad-"):
+            continue
+        right = each["statuses"].get(name[4:], {"count": 0})["count"]
+        report.add(f"bad requests answered {name[4:]}", f"{right} of {each['sent']}", "all", right == each["sent"])
+    report.add("large bad requests answered unexpectedly", str(len(unexpected)), "0", not unexpected,
+               "; ".join(sorted(set(unexpected)))[:80])
+    report.add("clients that vanished", str(classes["vanishing"]["vanished"]), "", None)
+    for name in ("encode", "live"):
+        answered = classes[name]["statuses"]["200"]
+        report.add(f"{name}: p99", f"{answered['p99']:.1f} ms", "", None, f"median {answered['p50']:.1f} ms")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=30)
+    parser.add_argument("--model")
+    parser.add_argument("--json", default=os.path.join(WORK, "soak.json"))
+    a = parser.parse_args()
+    seconds = round(a.minutes * 60)
+    model = prepare(a.model)
+    over, unexpected = threading.Event(), []
+    with Service(model) as service:
+        known = Known(model, service)
+        peak = capacity(service, known)
+        report = Report("Soak", f"model {service.model}, {a.minutes:g} minutes, capacity {peak:.1f}/s")
+        descriptors = service.settled_descriptors(0, 3)
+        flood = Flood(service, seconds, plan(known, peak))
+        trouble_maker = threading.Thread(target=trouble, args=(service, over, unexpected), daemon=True)
+        trouble_maker.start()
+        with abuse.SlowCrowd(service, 100) as crowd:
+            samples = watch(service, flood, over)
+            over.set()
+            classes = flood.result()
+        trouble_maker.join(60)
+        tell(report, classes, unexpected, service)
+        report.add("slow clients cut off", str(crowd.returns), "", None)
+        span = min(60, seconds / 4)
+        half = statistics.median(r for t, r in samples if seconds / 2 - span <= t <= seconds / 2)
+        end = statistics.median(r for t, r in samples if seconds - span <= t)
+        report.add("RSS at half time", f"{half:.1f} MiB", "", None,
+                   f"most {max(r for _, r in samples):.1f} MiB", samples)
+        report.add("RSS at the end less that", f"{end - half:+.1f} MiB", "<= 5 MiB", end - half <= 5)
+        left = service.settled_descriptors(descriptors)
+        report.add("descriptors at the end", str(left), f"<= {descriptors}", left <= descriptors)
+        status, took = service.stop()
+        report.add("exit status", str(status), "0", status == 0, f"after {took:.1f} s")
+    report.finish(a.json)
+
+
+if __name__ == "__main__":
+    main()

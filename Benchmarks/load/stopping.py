@@ -1,0 +1,137 @@
+"""SIGTERM in the middle of 200 concurrent requests."""
+import asyncio
+import os
+import time
+
+from service import Known, Service, request
+
+CONCURRENT, UPLOADS, GRACE = 200, 10, 30
+
+
+class Client:
+    """A kept connection that asks again once it is answered, until the service closes it."""
+
+    def __init__(self, run, cases, index):
+        self.run, self.cases, self.index = run, cases, index
+
+    async def live(self):
+        reader, writer = await asyncio.open_connection("127.0.0.1", self.run.port)
+        try:
+            await self.prepare(writer)
+            for turn in range(1_000_000):
+                data, expected = self.cases[(self.index + turn) % len(self.cases)]
+                sent_at = time.monotonic()
+                self.run.in_flight += 1
+                try:
+                    await self.send(writer, data, turn)
+                    status, closes, body = await read(reader)
+                except (OSError, asyncio.IncompleteReadError) as error:
+                    return self.run.broken(sent_at, error)
+                finally:
+                    self.run.in_flight -= 1
+                self.run.answered(sent_at, status, body == expected)
+                if closes:
+                    return await self.expect_end(reader)
+        finally:
+            writer.close()
+
+    async def prepare(self, writer):
+        pass
+
+    async def send(self, writer, data, turn):
+        writer.write(data)
+        await writer.drain()
+
+    async def expect_end(self, reader):
+        if await reader.read(1):
+            self.run.wrong += 1
+
+
+class Upload(Client):
+    """Half of its first request is there when the signal comes, the rest follows."""
+
+    async def send(self, writer, data, turn):
+        half = len(data) // 2 if turn == 0 else 0
+        writer.write(data[:half])
+        if half:
+            await self.run.signalled.wait()
+            await asyncio.sleep(0.2)
+        writer.write(data[half:])
+        await writer.drain()
+
+
+async def read(reader):
+    """(status, whether the connection closes, body)"""
+    head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower().split("\r\n")
+    fields = dict(line.split(": ", 1) for line in head[1:] if line)
+    body = await reader.readexactly(int(fields["content-length"]))
+    return int(head[0].split()[1]), fields.get("connection") == "close", body
+
+
+class Run:
+    """One service, stopped once `after` answers have come."""
+
+    def __init__(self, port, after):
+        self.port, self.after = port, after
+        self.right = self.refused = self.lost = self.wrong = self.in_flight = self.in_flight_at_signal = 0
+        self.due, self.signalled, self.signal_time = asyncio.Event(), asyncio.Event(), None
+        self.errors = []
+
+    def answered(self, sent_at, status, is_right):
+        if status == 503 and self.signal_time is not None and sent_at > self.signal_time - 0.05:
+            # It came when nothing more was accepted, and was told so.
+            self.refused += 1
+        elif status == 200 and is_right:
+            self.right += 1
+        else:
+            self.wrong += 1
+            self.errors.append(f"{status}, {'right' if is_right else 'another'} body")
+        if self.right >= self.after:
+            self.due.set()
+
+    def broken(self, sent_at, error):
+        self.lost += 1
+        self.errors.append(repr(error))
+
+    async def go(self, service, cases):
+        kinds = [Client] * CONCURRENT + [Upload] * UPLOADS
+        tasks = [asyncio.create_task(kind(self, cases, index).live()) for index, kind in enumerate(kinds)]
+        if self.after == 0:
+            await asyncio.sleep(0.1)
+            self.due.set()
+        await self.due.wait()
+        self.in_flight_at_signal = self.in_flight
+        self.signal_time = time.monotonic()
+        service.process.terminate()
+        self.signalled.set()
+        await asyncio.gather(*tasks)
+        end = await asyncio.to_thread(service.process.wait, 60)
+        return end, time.monotonic() - self.signal_time
+
+
+def cases(known):
+    """[(request, the body that answers it)]"""
+    files = [case.split(":") for case in known.encode + known.decode[:1]]
+    return [(open(data, "rb").read(), open(body, "rb").read()) for data, body in files]
+
+
+def measure(report, model, stops):
+    table, runs, ends, spans = None, [], [], []
+    for index in range(stops):
+        with Service(model, "--grace", str(GRACE)) as service:
+            table = table or cases(Known(model, service))
+            run = Run(service.port, index * CONCURRENT // stops)
+            end, span = asyncio.run(run.go(service, table))
+            runs.append(run)
+            ends.append(end)
+            spans.append(span)
+    least = min(run.in_flight_at_signal for run in runs)
+    lost, wrong = sum(run.lost for run in runs), sum(run.wrong for run in runs)
+    told = "; ".join(sorted({error for run in runs for error in run.errors}))[:100]
+    report.add("requests in flight at SIGTERM, least", str(least), f">= {CONCURRENT}", least >= CONCURRENT)
+    report.add(f"accepted requests lost over {stops} SIGTERMs", str(lost), "0", lost == 0,
+               told or f"{sum(run.right for run in runs)} right, {sum(run.refused for run in runs)} refused")
+    report.add("answers that were wrong", str(wrong), "0", wrong == 0)
+    report.add("exits with another status than 0", str(sum(end != 0 for end in ends)), "0", not any(ends))
+    report.add("slowest stop", f"{max(spans):.1f} s", f"<= {GRACE} s", max(spans) <= GRACE,
+               f"{min(spans):.1f} to {max(spans):.1f}", spans)
