@@ -31,8 +31,9 @@ final class Connection: @unchecked Sendable {
     init(_ descriptor: Int32, worker: Worker) {
         self.descriptor = descriptor
         self.worker = worker
-        peer = Sockets.peerName(of: descriptor)
-        policy = worker.handler.policy(for: peer)
+        let peer = Sockets.peerName(of: descriptor)
+        let policy = worker.handler.policy(for: peer)
+        (self.peer, self.policy) = (peer, policy)
         state = ConnectionState(
             limits: worker.limits, policy: policy, openedAt: worker.moment().monotonic)
     }

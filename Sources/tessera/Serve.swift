@@ -29,7 +29,7 @@ struct Serve: ParsableCommand {
 
     @OptionGroup var options: ServeOptions
 
-    @Option(help: "A YAML file of settings. (\(Self.configVariable))")
+    @Option(help: "A YAML file of settings. (\(Serve.configVariable))")
     var config: String?
 
     @Flag(help: "Print the settings in force, each with where it comes from, as a file for --config; then end.")

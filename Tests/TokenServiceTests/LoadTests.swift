@@ -115,7 +115,8 @@ import Testing
                 head: Client.head("POST", "/v1/encode", []), id: "x", deadline: .now + .seconds(1),
                 reservation: try #require(admission.reserve(1)),
                 answer: HTTPAnswer { _ in answers.withLock { $0 += 1 } }, deadlines: Deadlines {},
-                lifecycle: Lifecycle(), route: "/v1/encode", metrics: ServiceMetrics(engine: Engine()))
+                lifecycle: Lifecycle(), route: "/v1/encode", metrics: ServiceMetrics(engine: Engine()),
+                bodyBytes: 0, crossOrigin: CrossOrigin([]), log: nil)
         }
         let (begun, other) = (try context(), try context())
         try #require(begun.ticket.begin())

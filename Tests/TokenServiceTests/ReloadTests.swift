@@ -89,7 +89,8 @@ extension TokenContract {
         let context = RequestContext(
             head: Client.head("POST", "/v1/encode", []), id: "x", deadline: .now + .seconds(60),
             reservation: try #require(client.service.admission.reserve(1)), answer: HTTPAnswer { _ in },
-            deadlines: Deadlines {}, lifecycle: Lifecycle(), route: "/v1/encode", metrics: client.service.metrics)
+            deadlines: Deadlines {}, lifecycle: Lifecycle(), route: "/v1/encode", metrics: client.service.metrics,
+            bodyBytes: 0, crossOrigin: CrossOrigin([]), log: nil)
         let done = DispatchSemaphore(value: 0)
         let image = RGBImage(width: 16, height: 16, pixels: [UInt8](repeating: 10, count: 768))
         client.service.run(.encode(image, EncodeOptions()), on: model, for: context) { result in

@@ -63,11 +63,11 @@ import Testing
         }
 
         func message(_ start: String) throws -> String {
-            try #require(line { $0["message"]?.stringValue?.hasPrefix(start) == true }["message"]?.stringValue)
+            try #require(try line { $0["message"]?.stringValue?.hasPrefix(start) == true }["message"]?.stringValue)
         }
 
         func port() throws -> UInt16 {
-            try #require(message("listening on ").split(separator: ":").last.flatMap { UInt16($0) })
+            try #require(try message("listening on ").split(separator: ":").last.flatMap { UInt16($0) })
         }
 
         /// Ends it as an operator does.

@@ -1,5 +1,6 @@
 import Dispatch
 import Foundation
+import Glibc
 import Synchronization
 
 /// Writes lines on a thread of its own, so that a reader that stalls holds up nobody else. Lines for which there is no

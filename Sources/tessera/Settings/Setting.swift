@@ -60,7 +60,7 @@ struct Setting: Sendable {
         .text(
             "preprocessor", \.preprocessor, \.preprocessor, "The preprocessor's file of every model that names none.",
             otherwise: "none"),
-        .integer(
+        .optionalInteger(
             "threads", 1...1024, \.threads, \.threads, "Computing threads.",
             otherwise: "the processors this process may use"),
         .integer("max-batch", 1...1024, \.maxBatch, \.maxBatch, "Images in a batch at most."),

@@ -11,7 +11,7 @@ extension Setting {
             read: { [String($0[keyPath: field])] })
     }
 
-    static func integer(
+    static func optionalInteger(
         _ name: String, _ range: ClosedRange<Int>, _ field: any Field<Int?>, _ flag: any Flag<String?>,
         _ summary: String, otherwise: String
     ) -> Setting {
