@@ -3,6 +3,7 @@
 # make test                    sets up everything, lints, builds without warnings, tests
 # make load                    overload, slow, broken and idle clients, SIGTERM: each figure beside its bound (20 minutes)
 # make soak MINUTES=30         good, bad, slow and vanishing clients together
+# make conformance             real clients, tools and attacks against a running service; SKIP='slow fuzz' leaves out
 # make goldens GOLDENS=FOLDER  full-size models against the reference's goldens (gigabytes, minutes)
 SHELL := /bin/bash
 SWIFT ?= swift
@@ -17,7 +18,7 @@ BUILT_IN := Sources/tessera/Resources/revq-mini
 SHARE = $(DESTDIR)$(PREFIX)/share/tessera/revq-mini
 export SWIFT_BACKTRACE := enable=no
 
-.PHONY: setup build serve install test lint format load soak goldens clean
+.PHONY: setup build serve install test conformance lint format load soak goldens clean
 
 setup:
 	@scripts/setup
@@ -49,6 +50,9 @@ load: build
 
 soak: build
 	python3 Benchmarks/load/soak.py --minutes $(MINUTES)
+
+conformance: build
+	@conformance/run
 
 goldens: setup
 	@if [ -z "$(GOLDENS)" ]; then echo "make goldens GOLDENS=FOLDER [NAMES='sftok-b …']" >&2; exit 2; fi

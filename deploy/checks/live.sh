@@ -1,30 +1,7 @@
 # shellcheck shell=bash disable=SC2154
 # The part of deploy/check that runs real things on the loopback: a service, before it nginx with deploy's nginx.conf,
 # but for addresses and paths, and Prometheus with deploy's configuration.
-# Takes check, skip, need, started, work, root, binary and python from there.
-
-free_port() { python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
-
-# until_is TEXT COMMAND…: waits until the command prints the text, a minute at most.
-until_is() {
-  local wanted=$1
-  shift
-  for _ in {1..300}; do
-    [ "$("$@" 2>/dev/null)" = "$wanted" ] && return
-    sleep 0.2
-  done
-  echo "waited a minute for '$wanted' of: $*"
-  return 1
-}
-
-# is WANTED FOUND WHAT
-is() {
-  [ "$1" = "$2" ] && return
-  echo "$3: expected '$1', found '$2'"
-  return 1
-}
-
-status() { curl -s -o /dev/null -w '%{http_code}' "$@"; }
+# Takes what conformance/lib.sh has from there.
 
 # Through nginx, with the certificate that prepare has made.
 edge() { curl -s --cacert "$work/compose/secrets/tls.crt" "$@"; }
@@ -37,15 +14,6 @@ refusal() {
   is "$wanted" "$found" "$code" && is "$code" "$(jq -r .error.code "$work/body")" "code" \
     && is "$(jq -r .error.request_id "$work/body")" \
       "$(tr -d '\r' <"$work/head" | sed -n 's/^x-request-id: //Ip')" "X-Request-Id"
-}
-
-start_service() {
-  port=$(free_port)
-  "$binary" serve --threads 1 --listen "127.0.0.1:$port" --drain-delay 3 >"$work/service.log" 2>&1 &
-  service=$!
-  started+=("$service")
-  direct=http://127.0.0.1:$port
-  until_is 200 status "$direct/health/ready" || { cat "$work/service.log"; return 1; }
 }
 
 start_nginx() {
@@ -68,7 +36,7 @@ photograph() { printf '%s\n' -H 'Content-Type: image/jpeg' --data-binary "@$root
 nginx_serves() {
   local photo found
   mapfile -t photo < <(photograph)
-  curl -s -o "$work/direct" "${photo[@]}" "$direct/v1/encode"
+  curl -s -o "$work/direct" "${photo[@]}" "$url/v1/encode"
   is 200 "$(edge -o "$work/proxied" -w '%{http_code}' "${photo[@]}" "$front/v1/encode")" "encode" || return
   cmp "$work/direct" "$work/proxied" || return
   found=$(edge -o /dev/null -w '%{http_code} %{content_type}' "${photo[@]}" "$front/v1/reconstruct")
@@ -107,7 +75,7 @@ nginx_expect() {
   local photo
   mapfile -t photo < <(photograph)
   is "100 Continue 200 OK" "$(interim "${photo[@]}" "$front/v1/encode")" "Expect with a photograph" || return
-  is "100 Continue 200 OK" "$(interim "${photo[@]}" "$direct/v1/encode")" "the same at the service itself" || return
+  is "100 Continue 200 OK" "$(interim "${photo[@]}" "$url/v1/encode")" "the same at the service itself" || return
   photo=(-H 'Content-Type: image/jpeg' --data-binary "@$work/huge")
   is "413 Request Entity Too Large" "$(interim "${photo[@]}" "$front/v1/encode")" "Expect with a huge body"
 }
@@ -155,15 +123,15 @@ health_check() {
 metrics() {
   local photo
   mapfile -t photo < <(photograph)
-  curl -s -o /dev/null "${photo[@]}" "$direct/v1/encode?margin=true"
-  curl -s -o "$work/metrics" "$direct/metrics"
+  curl -s -o /dev/null "${photo[@]}" "$url/v1/encode?margin=true"
+  curl -s -o "$work/metrics" "$url/metrics"
   promtool check metrics <"$work/metrics" && "$python" -c "
 from prometheus_client.parser import text_string_to_metric_families as read
 print(len(list(read(open('$work/metrics').read()))), 'families')"
 }
 
 prometheus_scrapes() {
-  local prometheus
+  local prometheus result
   prometheus=$(free_port)
   mkdir -p "$work/prometheus" && cp deploy/prometheus/rules.yml "$work/prometheus/"
   sed -e "s,tessera:8080,127.0.0.1:$port,; s,localhost:9090,127.0.0.1:$prometheus,; s,15s,1s," \
@@ -173,6 +141,10 @@ prometheus_scrapes() {
   started+=("$!")
   until_is 200 status "http://127.0.0.1:$prometheus/-/ready" || { cat "$work/prometheus.log"; return 1; }
   "$python" deploy/checks/queries.py "http://127.0.0.1:$prometheus" "$work/dashboard.yml" deploy/prometheus/rules.yml
+  result=$?
+  # What comes after it counts connections.
+  kill "${started[-1]}" && wait "${started[-1]}"
+  return "$result"
 }
 
 live() {
@@ -183,10 +155,10 @@ live() {
     skip "nginx and Prometheus with a service" "nginx, prometheus" "$reason"
     return
   fi
-  check "the service starts" tessera start_service
+  check "the service starts" tessera start_service --threads 1 --drain-delay 3
   kill -0 "$service" 2>/dev/null || return
   check "health check of the image" "bash, a service" health_check
-  if [ "$(status "$direct/metrics")" = 200 ]; then
+  if [ "$(status "$url/metrics")" = 200 ]; then
     need "/metrics" promtool && check "/metrics" "promtool, Python client" metrics
     need "Prometheus scrapes; queries have names" prometheus \
       && check "Prometheus scrapes; queries have names" "a real Prometheus" prometheus_scrapes
