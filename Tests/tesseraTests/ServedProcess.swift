@@ -9,26 +9,35 @@ import Testing
 final class ServedProcess: @unchecked Sendable {
     let process: Process
     let port: UInt16
-    private let log: Mutex<String>
+    private let log: Log
     private let errors = Pipe()
+
+    private final class Log: Sendable {
+        let text: Mutex<String>
+
+        init(_ text: String) { self.text = Mutex(text) }
+    }
 
     init(_ arguments: [String]) throws {
         process = try TesseraProcess.start(["serve", "--listen", "127.0.0.1:0"] + arguments, errors: errors)
         var text = ""
         let reader = errors.fileHandleForReading
         var found: UInt16?
-        while found == nil, let data = try reader.read(upToCount: 65_536), !data.isEmpty {
+        while found == nil {
+            let data = reader.availableData
+            guard !data.isEmpty else { break }
             text += String(decoding: data, as: UTF8.self)
             let line = text.split(separator: "\n").first { $0.contains("listening on 127.0.0.1:") }
             guard let line, text.hasSuffix("\n") else { continue }
             found = line.split(separator: ":").last.flatMap { UInt16($0.prefix { $0.isNumber }) }
         }
-        log = Mutex(text)
+        let log = Log(text)
+        self.log = log
         port = try #require(found, "\(text)")
-        reader.readabilityHandler = { [weak self] handle in
+        reader.readabilityHandler = { handle in
             let data = handle.availableData
             if data.isEmpty { handle.readabilityHandler = nil }
-            self?.log.withLock { $0 += String(decoding: data, as: UTF8.self) }
+            log.text.withLock { $0 += String(decoding: data, as: UTF8.self) }
         }
     }
 
@@ -38,7 +47,7 @@ final class ServedProcess: @unchecked Sendable {
     }
 
     /// What it has logged so far.
-    var text: String { log.withLock { $0 } }
+    var text: String { log.text.withLock { $0 } }
 
     func send(_ signal: Int32) { kill(process.processIdentifier, signal) }
 
