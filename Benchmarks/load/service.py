@@ -46,7 +46,8 @@ class Service:
     """The process. `with` ends it; `stop` tells how it ended."""
 
     def __init__(self, model, *arguments):
-        self.log = os.path.join(WORK, "serve.log")
+        # One file a process: what it says at its end must outlive the next one's start.
+        self.log = os.path.join(WORK, f"serve-{os.getpid()}-{time.monotonic_ns()}.log")
         with open(self.log, "w") as log:
             self.process = subprocess.Popen(
                 [TESSERA, "serve", "--listen", "127.0.0.1:0", "--model", model, *arguments], stderr=log, stdout=log)
@@ -74,6 +75,10 @@ class Service:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+        elif self.process.poll() == 0:
+            os.remove(self.log)
+        else:
+            print(f"the service ended with {self.process.poll()}: {self.log}")
 
     def stop(self):
         """(exit status, seconds from SIGTERM to the end)"""

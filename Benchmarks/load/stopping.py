@@ -17,7 +17,6 @@ class Client:
     async def live(self):
         reader, writer = await asyncio.open_connection("127.0.0.1", self.run.port)
         try:
-            await self.prepare(writer)
             for turn in range(1_000_000):
                 data, expected = self.cases[(self.index + turn) % len(self.cases)]
                 sent_at = time.monotonic()
@@ -35,9 +34,6 @@ class Client:
         finally:
             writer.close()
 
-    async def prepare(self, writer):
-        pass
-
     async def send(self, writer, data, turn):
         writer.write(data)
         await writer.drain()
@@ -52,8 +48,9 @@ class Upload(Client):
 
     async def send(self, writer, data, turn):
         half = len(data) // 2 if turn == 0 else 0
-        writer.write(data[:half])
         if half:
+            await self.run.due.wait()
+            writer.write(data[:half])
             await self.run.signalled.wait()
             await asyncio.sleep(0.2)
         writer.write(data[half:])
@@ -97,9 +94,9 @@ class Run:
         kinds = [Client] * CONCURRENT + [Upload] * UPLOADS
         tasks = [asyncio.create_task(kind(self, cases, index).live()) for index, kind in enumerate(kinds)]
         if self.after == 0:
-            await asyncio.sleep(0.1)
             self.due.set()
         await self.due.wait()
+        await asyncio.sleep(0.2)
         self.in_flight_at_signal = self.in_flight
         self.signal_time = time.monotonic()
         service.process.terminate()
