@@ -61,6 +61,8 @@ struct SettingsTests {
         Sample("images-per-request", "1", "2", "3", bad: "x"),
         Sample("request-timeout", "1", "2", "3", bad: "1.5"),
         Sample("connections", "1", "2", "3", bad: "99999999999999999999"),
+        Sample("header-timeout", "1", "2", "3", bad: "0"),
+        Sample("idle-timeout", "1", "2", "3", bad: "0"),
         Sample("drain-delay", "1", "2", "3", bad: "3601"),
         Sample("grace", "1", "2", "3", bad: "3601"),
         Sample("api-key-file", "/a", "/b", "/c"),
