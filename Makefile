@@ -4,6 +4,8 @@
 # make load                    overload, slow, broken and idle clients, SIGTERM: each figure beside its bound (20 minutes)
 # make soak MINUTES=30         good, bad, slow and vanishing clients together
 # make conformance             real clients, tools and attacks against a running service; SKIP='slow fuzz' leaves out
+# make fuzz                    fuzzes the parsers with libFuzzer, SECONDS=60 each, TARGETS='http json …' for some
+# make asan, make tsan         the tests under AddressSanitizer and LeakSanitizer, under ThreadSanitizer
 # make goldens GOLDENS=FOLDER  full-size models against the reference's goldens (gigabytes, minutes)
 SHELL := /bin/bash
 SWIFT ?= swift
@@ -12,13 +14,15 @@ MODEL ?=
 ARGS ?=
 NAMES ?=
 MINUTES ?= 30
+SECONDS ?= 60
+TARGETS ?=
 PREFIX ?= /usr/local
 DESTDIR ?=
 BUILT_IN := Sources/tessera/Resources/revq-mini
 SHARE = $(DESTDIR)$(PREFIX)/share/tessera/revq-mini
 export SWIFT_BACKTRACE := enable=no
 
-.PHONY: setup build serve install test conformance lint format load soak goldens clean
+.PHONY: setup build serve install test conformance lint format fuzz asan tsan load soak goldens clean
 
 setup:
 	@scripts/setup
@@ -36,10 +40,10 @@ install: build
 	chmod -R u=rwX,go=rX "$(SHARE)"
 
 lint: setup
-	$(SWIFT) format lint --strict --parallel --recursive Package.swift Sources Tests Benchmarks
+	$(SWIFT) format lint --strict --parallel --recursive Package.swift Sources Tests Benchmarks Fuzz
 
 format:
-	$(SWIFT) format format --in-place --parallel --recursive Package.swift Sources Tests Benchmarks
+	$(SWIFT) format format --in-place --parallel --recursive Package.swift Sources Tests Benchmarks Fuzz
 
 test: lint
 	$(SWIFT) build --build-tests
@@ -54,6 +58,15 @@ soak: build
 conformance: build
 	@conformance/run
 
+fuzz: setup
+	scripts/fuzz $(SECONDS) $(TARGETS)
+
+asan: setup
+	scripts/sanitize address $(ARGS)
+
+tsan: setup
+	scripts/sanitize thread $(ARGS)
+
 goldens: setup
 	@if [ -z "$(GOLDENS)" ]; then echo "make goldens GOLDENS=FOLDER [NAMES='sftok-b …']" >&2; exit 2; fi
 	$(SWIFT) build -c release --build-tests -Xswiftc -enable-testing --scratch-path .build-goldens
@@ -62,4 +75,4 @@ goldens: setup
 	  --filter FullSizeGoldenTests
 
 clean:
-	rm -rf .build .build-goldens
+	rm -rf .build .build-goldens .build-fuzz .build-asan .build-tsan

@@ -75,6 +75,12 @@ let package = Package(
         .target(name: "Recipe", dependencies: ["TokenizerCore"], path: "Tests/Recipe", swiftSettings: strict),
         .target(name: "CheckpointBuilders", path: "Tests/CheckpointBuilders", swiftSettings: strict),
         .target(name: "MetricsReader", path: "Tests/MetricsReader", swiftSettings: strict),
+        .target(
+            name: "FuzzTargets",
+            dependencies: [
+                "HTTPWire", "JSON", "TokenService", "Checkpoint", "CheckpointBuilders", "ImageInput", "TokenizerCore",
+            ], path: "Fuzz/Targets", swiftSettings: strict),
+        .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"], swiftSettings: strict),
         tests("Tensor", ["CKernels"]),
         tests("Evaluation", ["TokenizerCore"], exclude: ["Fixtures"]),
         tests("JSON", []),
@@ -101,3 +107,12 @@ let package = Package(
         tests("tessera", ["Models", "ImageInput", "JSON", "TokenizerCore", "TokenService", "Recipe", logging]),
     ]
 )
+
+// libFuzzer is linked by `scripts/fuzz` only, which sets this.
+if Context.environment["TESSERA_FUZZ"] != nil {
+    package.targets += [
+        .systemLibrary(name: "CLibFuzzer", path: "Fuzz/CLibFuzzer"),
+        .executableTarget(
+            name: "fuzz", dependencies: ["FuzzTargets", "CLibFuzzer"], path: "Fuzz/Driver", swiftSettings: strict),
+    ]
+}

@@ -37,7 +37,7 @@ public enum CheckpointError: Error, Sendable, Equatable, CustomStringConvertible
     /// One line of at most 2,000 characters, whatever names the file holds.
     public var description: String {
         let line = text.unicodeScalars.prefix(2000).map { scalar in
-            scalar.properties.generalCategory == .control ? "\u{FFFD}" : Character(scalar)
+            scalar.breaksLines ? "\u{FFFD}" : Character(scalar)
         }
         return String(line)
     }
@@ -216,6 +216,16 @@ public enum StorageDefect: Sendable, Equatable, CustomStringConvertible {
         case .layout: "shape and strides must be tuples of one length, with numbers from 0"
         case .outOfBounds(let elements): "offset and strides reach outside its storage of \(elements) elements"
         case .overlapping(let elements): "it has more elements than its storage of \(elements)"
+        }
+    }
+}
+
+extension Unicode.Scalar {
+    /// Controls, and the two separators that begin a new line for some readers (Unicode Standard Annex 14).
+    fileprivate var breaksLines: Bool {
+        switch properties.generalCategory {
+        case .control, .lineSeparator, .paragraphSeparator: true
+        default: false
         }
     }
 }

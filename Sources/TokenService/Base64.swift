@@ -1,9 +1,9 @@
 /// RFC 4648, section 4: padded, nothing outside the alphabet.
-enum Base64 {
-    struct Failure: Error, Equatable {
+package enum Base64 {
+    package struct Failure: Error, Equatable {
         /// In characters from the start.
-        let offset: Int
-        let message: String
+        package let offset: Int
+        package let message: String
     }
 
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
@@ -15,7 +15,7 @@ enum Base64 {
         return values
     }()
 
-    static func decode(_ text: some Collection<UInt8>) throws(Failure) -> [UInt8] {
+    package static func decode(_ text: some Collection<UInt8>) throws(Failure) -> [UInt8] {
         let result = text.withContiguousStorageIfAvailable { Self.result($0) }
         return try (result ?? Array(text).withUnsafeBufferPointer { Self.result($0) }).get()
     }
@@ -46,7 +46,7 @@ enum Base64 {
         }
     }
 
-    static func encode(_ bytes: [UInt8]) -> String {
+    package static func encode(_ bytes: [UInt8]) -> String {
         var text: [UInt8] = []
         text.reserveCapacity((bytes.count + 2) / 3 * 4)
         for group in stride(from: 0, to: bytes.count, by: 3) {
@@ -65,7 +65,7 @@ enum Base64 {
 
 extension Base64 {
     /// The bytes of an `input`: bare base64 or a data: URL (RFC 2397) in base64. No other URL is ever fetched.
-    static func picture(_ text: String) throws(ServiceError) -> [UInt8] {
+    package static func picture(_ text: String) throws(ServiceError) -> [UInt8] {
         var text = text
         // A string made by the parser is native UTF-8: no copy.
         text.makeContiguousUTF8()

@@ -1,9 +1,9 @@
 /// NumPy's array file (NEP 1): versions 1.0 to 3.0 are read, 1.0 is written.
-enum Npy {
+package enum Npy {
     /// The file for `shape` of little-endian values that are already bytes.
     ///
     /// - Parameter type: NumPy's name: "<u2", "<u4", "|u1", "<f4".
-    static func file(type: String, shape: [Int], values: [UInt8]) -> [UInt8] {
+    package static func file(type: String, shape: [Int], values: [UInt8]) -> [UInt8] {
         let start = head(type: type, shape: shape)
         var bytes: [UInt8] = []
         bytes.reserveCapacity(start.count + values.count)
@@ -13,7 +13,7 @@ enum Npy {
     }
 
     /// The file of float32 values, made in one piece: a codebook may have gigabytes.
-    static func file(shape: [Int], values: [Float]) -> [UInt8] {
+    package static func file(shape: [Int], values: [Float]) -> [UInt8] {
         let start = head(type: "<f4", shape: shape)
         return values.withUnsafeBytes { values in
             [UInt8](unsafeUninitializedCapacity: start.count + values.count) { buffer, count in
@@ -39,9 +39,9 @@ enum Npy {
     }
 
     /// An array of integers, row-major.
-    struct Integers: Equatable {
-        let shape: [Int]
-        let values: [Int64]
+    package struct Integers: Equatable {
+        package let shape: [Int]
+        package let values: [Int64]
     }
 
     /// Reads integers of any size, signed or not, in either byte order.
@@ -49,7 +49,7 @@ enum Npy {
     /// - Parameters:
     ///   - limit: of values.
     ///   - check: looks at the shape before any value is read.
-    static func integers(
+    package static func integers(
         _ bytes: [UInt8], limit: Int, check: ([Int]) throws(ServiceError) -> Void = { _ in }
     ) throws(ServiceError) -> Integers {
         let (header, dataStart) = try header(bytes)

@@ -28,7 +28,7 @@ import Testing
     }
 
     @Test func describesInOneShortLine() {
-        let name = "a\nb\r\u{1B}[31m" + String(repeating: "n", count: 5000)
+        let name = "a\nb\u{2028}\u{1B}[31m" + String(repeating: "n", count: 5000)
         let text = CheckpointError.missingTensor(path: "f", tensor: name, expected: [2]).description
         #expect(text.hasPrefix("f: tensor 'a\u{FFFD}b\u{FFFD}\u{FFFD}[31mnn") && text.unicodeScalars.count == 2000)
         let spare = CheckpointError.spareTensors(path: "f", tensors: (0..<7).map { "t\($0)" }).description

@@ -1,0 +1,103 @@
+import HTTPWire
+
+/// Each byte of the input is something that happens, the next ones say how much of it.
+func checkConnection(_ bytes: [UInt8]) throws(FuzzFailure) {
+    var peer = Peer()
+    var rest = bytes[...]
+    while let code = rest.popFirst() { try peer.take(code, &rest) }
+    try peer.outlast()
+}
+
+/// The two ends that a connection's state stands between, each within its contract, and a clock set by hand.
+private struct Peer {
+    private var state = FuzzPolicy.connection()
+    private var now: Duration = .zero
+    private var unwritten = 0
+    private var hasRequest = false
+    private var hasEnded = false
+    private var hasFinished = false
+    private var isClosed = false
+
+    private var moment: HTTPMoment { FuzzPolicy.moment(now) }
+
+    mutating func take(_ code: UInt8, _ rest: inout ArraySlice<UInt8>) throws(FuzzFailure) {
+        let amount = Int(code >> 4)
+        switch code & 15 {
+        case 0...5:
+            let piece = rest.prefix(amount == 15 ? rest.count : amount * 4 + 1)
+            rest = rest[piece.endIndex...]
+            if state.wantsInput, !hasEnded { try perform(state.received(piece, at: moment)) }
+        case 6: try answer(amount)
+        case 7, 8: try write(amount == 15 ? unwritten : amount * 16 + 1)
+        case 9:
+            now += .milliseconds(amount * 250)
+            try perform(state.tick(at: moment))
+        case 10:
+            now += .seconds(amount * 2)
+            try perform(state.tick(at: moment))
+        case 11 where !hasEnded && state.wantsInput:
+            hasEnded = true
+            try perform(state.inputFinished(at: moment))
+        case 12: try perform(state.peerHalfClosed(at: moment))
+        case 13: try perform(state.drain(at: moment))
+        case 14 where amount == 0: try perform(state.peerVanished())
+        default: break
+        }
+    }
+
+    /// A client that does nothing any more, and a handler that answers: the connection must come to an end.
+    mutating func outlast() throws(FuzzFailure) {
+        for _ in 0..<300 where !isClosed {
+            if hasRequest { try answer(3) }
+            now += .seconds(1)
+            try perform(state.tick(at: moment))
+        }
+        try require(isClosed, "the connection is still open after minutes of silence")
+        var late = try perform(state.received([0x47], at: moment)) + perform(state.inputFinished(at: moment))
+        late += try perform(state.tick(at: moment)) + perform(state.peerVanished()) + perform(state.drain(at: moment))
+        try require(late == 0, "a closed connection asks for something")
+    }
+
+    private mutating func answer(_ amount: Int) throws(FuzzFailure) {
+        guard hasRequest else { return }
+        hasRequest = false
+        let headers: HTTPHeaders = amount & 4 == 0 ? [:] : ["Connection": "close"]
+        let response = HTTPResponse(
+            status: [200, 204, 304, 500][amount & 3], headers: headers,
+            body: [UInt8](repeating: 0x78, count: amount == 15 ? 70_000 : amount * 8))
+        try perform(state.answered(response, at: moment))
+    }
+
+    private mutating func write(_ count: Int) throws(FuzzFailure) {
+        let count = min(count, unwritten)
+        guard count > 0 else { return }
+        unwritten -= count
+        try perform(state.wrote(count, at: moment))
+    }
+
+    @discardableResult
+    private mutating func perform(_ actions: [ConnectionState.Action]) throws(FuzzFailure) -> Int {
+        for action in actions {
+            try require(!isClosed, "\(action) behind .close")
+            switch action {
+            case .handle(let request):
+                try require(!hasRequest && unwritten == 0, "a request before the one at hand is answered")
+                try FuzzPolicy.check(request)
+                hasRequest = true
+            case .write(let bytes):
+                try require(!hasFinished, "bytes to be written behind FIN")
+                unwritten += bytes.count
+            case .finishWriting:
+                try require(!hasFinished && unwritten == 0, "FIN before the last byte, or twice")
+                hasFinished = true
+            case .abandon:
+                try require(hasRequest, "a request abandoned that nobody has")
+                hasRequest = false
+            case .close: isClosed = true
+            }
+        }
+        try require(state.isClosed == isClosed, "closed without saying so")
+        try require(state.isWaiting == hasRequest, "the handler's request is not the one that is waited for")
+        return actions.count
+    }
+}
