@@ -146,10 +146,22 @@ enum Files {
     /// The system's own word where there is one: Foundation's is long and names codes.
     static func reason(_ error: any Error) -> String {
         let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
-        guard let code = underlying?.code ?? (error as? POSIXError).map({ Int($0.code.rawValue) }) else {
+        guard let code = underlying?.code ?? (error as? POSIXError).map({ Int($0.code.rawValue) }) ?? number(error)
+        else {
             return error.localizedDescription
         }
         return String(cString: strerror(Int32(truncatingIfNeeded: code)))
+    }
+
+    /// Foundation doesn't always keep what the system said.
+    private static func number(_ error: any Error) -> Int? {
+        switch (error as? CocoaError)?.code {
+        case .fileNoSuchFile, .fileReadNoSuchFile: Int(ENOENT)
+        case .fileReadNoPermission, .fileWriteNoPermission: Int(EACCES)
+        case .fileWriteOutOfSpace: Int(ENOSPC)
+        case .fileWriteVolumeReadOnly: Int(EROFS)
+        default: nil
+        }
     }
 
     /// Refuses inputs whose outputs would have the same name, before anything is computed.

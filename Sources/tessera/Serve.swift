@@ -89,7 +89,7 @@ struct Serve: ParsableCommand {
             switch state {
             case .failed(let message):
                 logger.critical("\(message)")
-                Foundation.exit(1)
+                Logs.exit(1)
             default: logger.info("\(state)")
             }
         }

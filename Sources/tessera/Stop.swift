@@ -40,7 +40,7 @@ final class Stop: Sendable {
         }
         if isSecond {
             logger.warning("second signal: ending at once")
-            exit(1)
+            Logs.exit(1)
         }
         logger.info("signal \(number): draining")
         service.beginDrain()
@@ -53,10 +53,10 @@ final class Stop: Sendable {
             service.finish(grace: .zero) { [self] left in
                 if lost == 0 {
                     logger.info("stopped")
-                    exit(0)
+                    Logs.exit(0)
                 }
                 logger.error("stopped after the grace of \(grace): \(lost) requests lost, \(left) images unfinished")
-                exit(1)
+                Logs.exit(1)
             }
         }
     }

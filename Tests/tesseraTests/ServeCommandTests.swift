@@ -1,7 +1,6 @@
 import Foundation
 import Glibc
 import JSON
-import Synchronization
 import Testing
 
 @testable import tessera
@@ -10,128 +9,68 @@ import Testing
 @Suite(.serialized, .timeLimit(.minutes(5))) struct ServeCommandTests {
     private static let keys = ["the-first-key-of-all", "the-second-key-of-all"]
 
-    /// A running service whose log is read line by line.
-    ///
-    /// `@unchecked Sendable`: the process is only waited for.
-    private final class Service: @unchecked Sendable {
-        struct Missing: Error {
-            let description: String
+    /// The first line of a JSON log that satisfies `isIt`; waits for it, a minute at most.
+    private func line(_ service: ServedProcess, _ isIt: (JSONValue) -> Bool) throws -> JSONValue {
+        var found: JSONValue?
+        let isThere = ServedProcess.eventually {
+            found = lines(service).first { isIt($0) }
+            return found != nil
         }
+        return try #require(found, "no such line: \(isThere), \(service.text)")
+    }
 
-        private let lines = Mutex<[JSONValue]>([])
-        private let unreadable = Mutex<[String]>([])
-        private let process: Process
-        let identifier: Int32
+    /// The whole lines so far; one that isn't JSON is `nil`.
+    private func lines(_ service: ServedProcess) -> [JSONValue] {
+        let text = service.text
+        let end = text.lastIndex(of: "\n") ?? text.startIndex
+        return text[..<end].split(separator: "\n").map { (try? JSONValue.parse(Array($0.utf8))) ?? .null }
+    }
 
-        init(_ arguments: [String]) throws {
-            let pipe = Pipe()
-            process = try TesseraProcess.start(
-                ["serve", "--listen", "127.0.0.1:0", "--threads", "1", "--log-format", "json"] + arguments, errors: pipe
-            )
-            identifier = process.processIdentifier
-            let reader = pipe.fileHandleForReading
-            Thread { [self] in
-                var rest = Data()
-                while let data = try? reader.read(upToCount: 65_536), !data.isEmpty {
-                    rest += data
-                    while let end = rest.firstIndex(of: 0x0A) {
-                        take(Array(rest[rest.startIndex..<end]))
-                        rest = Data(rest[rest.index(after: end)...])
-                    }
-                }
-            }.start()
-        }
-
-        private func take(_ line: [UInt8]) {
-            if let value = try? JSONValue.parse(line), value["time"] != nil, value["level"] != nil {
-                lines.withLock { $0.append(value) }
-            } else {
-                unreadable.withLock { $0.append(String(decoding: line, as: UTF8.self)) }
-            }
-        }
-
-        /// Lines that are no JSON.
-        var others: [String] { unreadable.withLock { $0 } }
-
-        /// Waits for a line, a minute at most.
-        func line(_ isIt: (JSONValue) -> Bool) throws -> JSONValue {
-            for _ in 0..<6000 {
-                if let line = lines.withLock({ $0.first(where: isIt) }) { return line }
-                usleep(10_000)
-            }
-            throw Missing(description: "no such line in \(lines.withLock { $0 }), \(others)")
-        }
-
-        func message(_ start: String) throws -> String {
-            try #require(try line { $0["message"]?.stringValue?.hasPrefix(start) == true }["message"]?.stringValue)
-        }
-
-        func port() throws -> UInt16 {
-            try #require(try message("listening on ").split(separator: ":").last.flatMap { UInt16($0) })
-        }
-
-        /// Ends it as an operator does.
-        func stop() -> Int32 {
-            kill(identifier, SIGTERM)
-            process.waitUntilExit()
-            return process.terminationStatus
-        }
+    private func message(_ service: ServedProcess, _ start: String) throws -> String? {
+        try line(service) { $0["message"]?.stringValue?.hasPrefix(start) == true }["message"]?.stringValue
     }
 
     /// The status of an answer.
-    private func status(_ port: UInt16, _ path: String, key: String?, id: String = "x") throws -> Int {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-        let connected = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-            }
-        }
-        try #require(connected == 0)
+    private func status(_ service: ServedProcess, _ path: String, key: String?, id: String = "x") throws -> Int? {
         let field = key.map { "Authorization: Bearer \($0)\r\n" } ?? ""
-        let request = "GET \(path) HTTP/1.1\r\nHost: x\r\nX-Request-Id: \(id)\r\nConnection: close\r\n\(field)\r\n"
-        try #require(send(descriptor, request, request.utf8.count, Int32(MSG_NOSIGNAL)) == request.utf8.count)
-        var answer: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        while case let count = recv(descriptor, &buffer, buffer.count, 0), count > 0 { answer += buffer[..<count] }
-        return try #require(Int(String(decoding: answer.dropFirst(9).prefix(3), as: UTF8.self)))
+        let connection = try ServedProcess.Connection(port: service.port)
+        let head = "GET \(path) HTTP/1.1\r\nHost: x\r\nX-Request-Id: \(id)\r\nConnection: close\r\n\(field)\r\n"
+        try connection.write(Array(head.utf8))
+        return connection.read()?.status
     }
 
     @Test func keysAreReadAgainAtSIGHUP() throws {
         let file = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
         defer { try? FileManager.default.removeItem(at: file) }
         try "# ours\n\(Self.keys[0])\n".write(to: file, atomically: true, encoding: .utf8)
-        let service = try Service(["--api-key-file", file.path])
-        let port = try service.port()
-        #expect(try status(port, "/health/live", key: nil) == 200)
-        #expect(try status(port, "/nowhere?secret", key: nil, id: "first") == 401)
-        #expect(try status(port, "/nowhere", key: Self.keys[0]) == 404)
-        #expect(try status(port, "/nowhere", key: Self.keys[1]) == 401)
+        let service = try ServedProcess(["--threads", "1", "--log-format", "json", "--api-key-file", file.path])
+        #expect(try status(service, "/health/live", key: nil) == 200)
+        #expect(try status(service, "/nowhere?secret", key: nil, id: "first") == 401)
+        #expect(try status(service, "/nowhere", key: Self.keys[0]) == 404)
+        #expect(try status(service, "/nowhere", key: Self.keys[1]) == 401)
 
         try Self.keys[1].write(to: file, atomically: true, encoding: .utf8)
-        kill(service.identifier, SIGHUP)
-        #expect(try service.message("reloaded API keys") == "reloaded API keys: 1 keys")
-        #expect(try status(port, "/nowhere", key: Self.keys[0]) == 401)
-        #expect(try status(port, "/nowhere", key: Self.keys[1]) == 404)
+        service.send(SIGHUP)
+        #expect(try message(service, "reloaded API keys") == "reloaded API keys: 1 keys")
+        #expect(try status(service, "/nowhere", key: Self.keys[0]) == 401)
+        #expect(try status(service, "/nowhere", key: Self.keys[1]) == 404)
 
         try "short-secret".write(to: file, atomically: true, encoding: .utf8)
-        kill(service.identifier, SIGHUP)
-        let refused = try service.line { $0["level"] == "error" }
+        service.send(SIGHUP)
+        let refused = try line(service) { $0["level"] == "error" }
         #expect(
             refused["message"]?.stringValue == "API keys not reloaded, nothing is changed: \(file.path), line 1: "
                 + "the key has 12 characters, expected 16 to 512")
-        #expect(try status(port, "/nowhere", key: Self.keys[1]) == 404)
+        #expect(try status(service, "/nowhere", key: Self.keys[1]) == 404)
 
-        let line = try service.line { $0["request_id"] == "first" }
+        let line = try line(service) { $0["request_id"] == "first" }
         #expect(line["status"] == 401 && line["path"] == "/nowhere" && line["method"] == "GET")
         #expect(line["peer"]?.stringValue?.hasPrefix("127.0.0.1:") == true)
-        #expect(service.stop() == 0)
-        #expect(try service.message("stopped") == "stopped")
-        #expect(service.others.isEmpty)
+        service.send(SIGTERM)
+        service.process.waitUntilExit()
+        #expect(service.process.terminationReason == .exit && service.process.terminationStatus == 0)
+        #expect(try message(service, "stopped") == "stopped")
+        #expect(lines(service).allSatisfy { $0["time"] != nil && $0["level"] != nil }, "\(service.text)")
     }
 
     @Test(arguments: [

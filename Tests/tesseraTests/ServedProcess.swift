@@ -27,9 +27,8 @@ final class ServedProcess: @unchecked Sendable {
             let data = reader.availableData
             guard !data.isEmpty else { break }
             text += String(decoding: data, as: UTF8.self)
-            let line = text.split(separator: "\n").first { $0.contains("listening on 127.0.0.1:") }
-            guard let line, text.hasSuffix("\n") else { continue }
-            found = line.split(separator: ":").last.flatMap { UInt16($0.prefix { $0.isNumber }) }
+            guard let place = text.firstRange(of: "listening on 127.0.0.1:"), text.hasSuffix("\n") else { continue }
+            found = UInt16(text[place.upperBound...].prefix { $0.isNumber })
         }
         let log = Log(text)
         self.log = log

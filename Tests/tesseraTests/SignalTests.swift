@@ -1,11 +1,8 @@
-import Dispatch
 import Foundation
 import ImageInput
 import JSON
-import Logging
 import Models
 import Recipe
-import Synchronization
 import Testing
 import TokenizerCore
 
@@ -132,42 +129,5 @@ import TokenizerCore
         #expect(settings.listen == ["127.0.0.1:8080"])
         #expect(settings.queuedImages == 256 && settings.imagesPerRequest == 64 && settings.connections == 10_000)
         #expect(settings.maxDelay == 0 && settings.drainDelay == 0 && settings.grace == 30)
-    }
-
-    private func semaphore() -> DispatchSemaphore { DispatchSemaphore(value: 0) }
-
-    /// Signals that come while a reload runs make one more, not one each.
-    @Test func signalsDuringAReloadAreRememberedOnce() {
-        let reload = Reload(logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
-        let order = Mutex<[String]>([])
-        let (begun, goOn, ended) = (semaphore(), semaphore(), semaphore())
-        reload.add("first") {
-            order.withLock { $0.append("first") }
-            begun.signal()
-            goOn.wait()
-            return ""
-        }
-        reload.add("second") {
-            order.withLock { $0.append("second") }
-            ended.signal()
-            return ""
-        }
-        let source = reload.watchSignal()
-        defer { source.cancel() }
-        kill(getpid(), SIGHUP)
-        #expect(begun.wait(timeout: .now() + 60) == .success)
-        for _ in 0..<5 { kill(getpid(), SIGHUP) }
-        for _ in 0..<2 { goOn.signal() }
-        for _ in 0..<2 { #expect(ended.wait(timeout: .now() + 60) == .success) }
-        let last = semaphore()
-        reload.add("third") {
-            order.withLock { $0.append("third") }
-            last.signal()
-            return ""
-        }
-        for _ in 0..<8 { goOn.signal() }
-        kill(getpid(), SIGHUP)
-        #expect(last.wait(timeout: .now() + 60) == .success)
-        #expect(order.withLock { $0 } == ["first", "second", "first", "second", "first", "second", "third"])
     }
 }

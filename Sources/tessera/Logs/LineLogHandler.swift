@@ -32,11 +32,17 @@ struct LineLogHandler: LogHandler {
 enum Logs {
     private static let writer = Mutex<LogWriter?>(nil)
 
-    /// Once. From here on the end of the process waits for what has been logged, half a second at most.
+    /// Once.
     static func start(_ format: LogFormat, level: Logger.Level) {
         let new = LogWriter(format) { LogWriter.write($0, to: STDERR_FILENO) }
         writer.withLock { $0 = new }
-        atexit { Logs.writer.withLock { $0 }?.flush(within: 0.5) }
         LoggingSystem.bootstrap { _ in LineLogHandler(new, level: level) }
+    }
+
+    /// Ends the process once the log is written, half a second later at most. At once and without what libraries do at
+    /// an exit: the engine's thread may still be in the middle of them.
+    static func exit(_ status: Int32) -> Never {
+        writer.withLock { $0 }?.flush(within: 0.5)
+        _exit(status)
     }
 }
