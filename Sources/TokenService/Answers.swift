@@ -61,11 +61,13 @@ public enum Answers {
         idSpace == .local && contract.codebookSize <= 65_536 ? 2 : 4
     }
 
-    /// Ids one after the other, little-endian, `idBytes` each.
+    /// Ids one after the other, little-endian.
+    ///
+    /// - Parameter bytesEach: bytes per id, at most 4; `nil`: `idBytes`.
     public static func tokenOctets(
-        _ images: [EncodedImage], contract: TokenContract, idSpace: IDSpace
+        _ images: [EncodedImage], contract: TokenContract, idSpace: IDSpace, bytesEach: Int? = nil
     ) -> [UInt8] {
-        let size = idBytes(contract, idSpace)
+        let size = bytesEach ?? idBytes(contract, idSpace)
         var bytes: [UInt8] = []
         bytes.reserveCapacity(images.count * contract.tokensPerImage * size)
         for image in images {

@@ -34,12 +34,6 @@ enum DecodeRoute {
         }
     }
 
-    /// A picture, and its file where the answer wants one.
-    private struct Decoded: Sendable {
-        let image: RGBImage
-        let file: [UInt8]
-    }
-
     /// One request, understood.
     private struct Call {
         let service: TokenService
@@ -92,41 +86,13 @@ enum DecodeRoute {
         }
 
         func start() throws(ServiceError) {
-            try context.admit(sequences.count, service.admission)
-            let collector = Collector<Decoded>(count: sequences.count) { results in
-                context.attempt { () throws(ServiceError) in try finish(results) }
-            }
-            for index in sequences.indices { decode(index, collector) }
+            let decoding = Decoding(
+                service: service, context: context, model: model, parameters: parameters, sequences: sequences,
+                wantsFiles: output != MediaType.npy)
+            try decoding.start { results throws(ServiceError) in try finish(results) }
         }
 
-        private func decode(_ index: Int, _ collector: Collector<Decoded>) {
-            let tokens: [Int32]
-            do throws(ServiceError) {
-                tokens = try Processing.local(sequences[index], model.contract, in: parameters.idSpace)
-            } catch {
-                return collector.put(.failure(error), at: index)
-            }
-            service.run(.decode(tokens, parameters.decode), on: model, for: context) { outcome in
-                service.workers.run(urgent: true) {
-                    let result = outcome.flatMap { output -> Result<Decoded, ServiceError> in
-                        guard case .image(let image) = output else { return .failure(.mixedUp) }
-                        return .success(encoded(image))
-                    }
-                    collector.put(result, at: index)
-                }
-            }
-        }
-
-        private func encoded(_ image: RGBImage) -> Decoded {
-            guard output != MediaType.npy else { return Decoded(image: image, file: []) }
-            let start = ContinuousClock.now
-            let file = encodePNG(image)
-            context.record { $0.postprocess += .now - start }
-            return Decoded(image: image, file: file)
-        }
-
-        private func finish(_ results: [Result<Decoded, ServiceError>]) throws(ServiceError) {
-            if let error = wholeError(of: results) { throw error }
+        private func finish(_ results: [Result<DecodedImage, ServiceError>]) throws(ServiceError) {
             let answer = try context.timed(\.postprocess) { () throws(ServiceError) in
                 switch output {
                 case MediaType.png: return try allValues(of: results, in: "tokens").flatMap(\.file)

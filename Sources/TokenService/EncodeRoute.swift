@@ -57,42 +57,12 @@ enum EncodeRoute {
         }
 
         func start() throws(ServiceError) {
-            let count = body.count
-            try context.admit(count, service.admission)
-            let collector = Collector<EncodedImage>(count: count) { results in
-                service.workers.run(urgent: true) {
-                    context.attempt { () throws(ServiceError) in try finish(results) }
-                }
-            }
-            if count == 1 { return encode(0, collector) }
-            for index in 0..<count { service.workers.run { encode(index, collector) } }
-        }
-
-        private func encode(_ index: Int, _ collector: Collector<EncodedImage>) {
-            do throws(ServiceError) {
-                let picture = try prepared(index)
-                let work = Job.Work.encode(picture.image, parameters.encode)
-                service.run(work, on: model, for: context) { outcome in
-                    let result = outcome.flatMap { output -> Result<EncodedImage, ServiceError> in
-                        guard case .tokens(let tokens) = output else { return .failure(.mixedUp) }
-                        return .success(EncodedImage(source: picture.source, tokens: tokens))
-                    }
-                    collector.put(result, at: index)
-                }
-            } catch {
-                collector.put(.failure(error), at: index)
-            }
-        }
-
-        private func prepared(_ index: Int) throws(ServiceError) -> PreparedPicture {
-            try context.checkAlive()
-            return try context.timed(\.preprocess) { () throws(ServiceError) in
-                try service.prepare(body, index, options: parameters.picture, for: model)
-            }
+            let encoding = Encoding(
+                service: service, context: context, model: model, parameters: parameters, body: body)
+            try encoding.start { results throws(ServiceError) in try finish(results) }
         }
 
         private func finish(_ results: [Result<EncodedImage, ServiceError>]) throws(ServiceError) {
-            if let error = wholeError(of: results) { throw error }
             let answer = try context.timed(\.postprocess) { () throws(ServiceError) in
                 let space = parameters.idSpace
                 switch output {

@@ -154,7 +154,10 @@ package enum Npy {
         return (parts[0] == UInt8(ascii: ">"), parts[1] == UInt8(ascii: "i"), Int(parts[2] - 0x30))
     }
 
-    private static func values(_ data: ArraySlice<UInt8>, type: String, count: Int) throws(ServiceError) -> [Int64] {
+    /// - Parameters:
+    ///   - data: `count` values of `type`, no more and no less.
+    ///   - type: NumPy's name of an integer type: "<i4".
+    static func values(_ data: ArraySlice<UInt8>, type: String, count: Int) throws(ServiceError) -> [Int64] {
         let (isBig, isSigned, size) = layout(type)
         var values: [Int64] = []
         values.reserveCapacity(count)

@@ -10,25 +10,38 @@ struct PictureBody: Sendable {
         case raw([UInt8])
         case form(FormBody)
         case texts([String])
+        case parts([ArraySlice<UInt8>])
     }
 
     /// What a raw body, or a `file` of a form, may say that it is.
     private static let types = [MediaType.png, MediaType.jpeg, MediaType.octets]
 
     private var pictures: Pictures
+    /// What the request calls its pictures.
+    let name: String
+
+    /// Pictures of a JSON body, each base64 or a data: URL.
+    init(texts: [String], named name: String) {
+        self.init(pictures: .texts(texts), name: name)
+    }
+
+    /// Files within a larger body; each is copied out when its turn comes.
+    init(parts: [ArraySlice<UInt8>], named name: String) {
+        self.init(pictures: .parts(parts), name: name)
+    }
+
+    private init(pictures: Pictures, name: String = "input") {
+        self.pictures = pictures
+        self.name = name
+    }
 
     var count: Int {
         switch pictures {
         case .raw: 1
         case .form(let form): form.fileCount
         case .texts(let texts): texts.count
+        case .parts(let parts): parts.count
         }
-    }
-
-    /// What the request calls its pictures.
-    var name: String {
-        if case .form = pictures { return FormBody.file }
-        return "input"
     }
 
     static func inputs(_ limits: ServiceLimits) -> [(type: String, limit: Int)] {
@@ -46,7 +59,7 @@ struct PictureBody: Sendable {
         case MediaType.form:
             try refuseQuery(request.head, "with a form options are its fields")
             let form = try FormBody(request, limits)
-            return (PictureBody(pictures: .form(form)), try OptionReader(form: form))
+            return (PictureBody(pictures: .form(form), name: FormBody.file), try OptionReader(form: form))
         default:
             guard !request.body.isEmpty else {
                 throw ServiceError(400, "empty_body", "the body is empty, expected a PNG or JPEG")
@@ -58,7 +71,7 @@ struct PictureBody: Sendable {
     /// Takes `input` out of JSON's members, and checks that a form has files; a raw body is its own input.
     mutating func readInput(_ options: inout OptionReader, limits: ServiceLimits) throws(ServiceError) {
         switch pictures {
-        case .raw: return
+        case .raw, .parts: return
         case .form(let form): try Self.checkFiles(form, &options, limits)
         case .texts: pictures = .texts(try Self.texts(&options, limits))
         }
@@ -106,6 +119,7 @@ struct PictureBody: Sendable {
         case .raw(let bytes): return bytes
         case .form(let form): return try form.picture(index, of: Self.types, limits.image)
         case .texts(let texts): return try Base64.picture(texts[index])
+        case .parts(let parts): return Array(parts[index])
         }
     }
 }
@@ -115,9 +129,16 @@ struct PictureBody: Sendable {
 /// - Throws: where it isn't one, or where options stand in the query, which JSON leaves no room for.
 func jsonObject(_ request: HTTPRequest) throws(ServiceError) -> JSONObject {
     try refuseQuery(request.head, "with a JSON body options are its members")
+    return try jsonObject(request.body[...])
+}
+
+/// The object that a JSON text is.
+///
+/// - Throws: where it isn't one.
+func jsonObject(_ text: ArraySlice<UInt8>) throws(ServiceError) -> JSONObject {
     let value: JSONValue
     do throws(JSONError) {
-        value = try JSONValue.parse(request.body)
+        value = try JSONValue.parse(text)
     } catch {
         throw ServiceError(error)
     }
@@ -128,7 +149,7 @@ func jsonObject(_ request: HTTPRequest) throws(ServiceError) -> JSONObject {
 }
 
 /// - Throws: where a query stands beside a body that has room for options.
-private func refuseQuery(_ head: HTTPRequestHead, _ place: String) throws(ServiceError) {
+func refuseQuery(_ head: HTTPRequestHead, _ place: String) throws(ServiceError) {
     guard let name = head.query.first.map({ shortened($0.name) }) else { return }
     throw ServiceError(400, "unknown_option", "'\(name)' is in the query; \(place)", param: name)
 }

@@ -119,7 +119,7 @@ final class RequestContext: Sendable {
     }
 
     func fail(_ error: ServiceError) {
-        send(Responses.error(error, id: id), refusal: error)
+        send(Responses.error(error, id: id, path: head.path), refusal: error)
     }
 
     private func send(_ response: HTTPResponse, refusal: ServiceError?) {

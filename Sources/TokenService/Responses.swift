@@ -13,13 +13,15 @@ enum Responses {
         ok(type, body, fields + [("ETag", EntityTag.of(body)), ("Cache-Control", "no-cache")])
     }
 
-    static func error(_ error: ServiceError, id: String) -> HTTPResponse {
+    /// - Parameter path: the request's; decides the form of the body.
+    static func error(_ error: ServiceError, id: String, path: String = "") -> HTTPResponse {
         var headers: HTTPHeaders = ["Content-Type": MediaType.json]
         if let seconds = error.retryAfter { headers.add("Retry-After", "\(seconds)") }
         if error.status == 401 { headers.add("WWW-Authenticate", "Bearer") }
         if let methods = error.allow { headers.add("Allow", methods) }
         return HTTPResponse(
-            status: error.status, headers: headers, body: Answers.error(error, requestID: id))
+            status: error.status, headers: headers,
+            body: KServeRoute.owns(path) ? KServeAnswers.error(error) : Answers.error(error, requestID: id))
     }
 
     /// What every answer carries.

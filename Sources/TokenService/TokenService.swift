@@ -37,7 +37,8 @@ public final class TokenService: HTTPHandler {
         routes = RouteTable(
             routes: EncodeRoute.routes(configuration.limits) + DecodeRoute.routes(configuration.limits)
                 + ReconstructRoute.routes(configuration.limits) + ModelsRoute.routes + HealthRoute.routes
-                + MetricsRoute.routes + OpenAPIRoute.routes)
+                + MetricsRoute.routes + OpenAPIRoute.routes + KServeRoute.routes
+                + InferRoute.routes(configuration.limits))
     }
 
     // MARK: - Stopping
@@ -75,7 +76,7 @@ public final class TokenService: HTTPHandler {
             response = answer
         } catch {
             refusal = error
-            response = stamped(Responses.error(error, id: id), id: id)
+            response = stamped(Responses.error(error, id: id, path: head.path), id: id)
         }
         metrics.answered(path, response.status, since: start, refusal: refusal)
         crossOrigin.stamp(&response, for: head)
@@ -133,7 +134,7 @@ public final class TokenService: HTTPHandler {
             }
         } catch {
             metrics.answered(path, error.status, since: start, refusal: error)
-            var response = stamped(Responses.error(error, id: id), id: id)
+            var response = stamped(Responses.error(error, id: id, path: request.head.path), id: id)
             crossOrigin.stamp(&response, for: request.head)
             var line = AccessLog.Line(id: id, peer: answer.peer, head: request.head, response, since: start)
             line.bytesIn = request.body.count
