@@ -38,7 +38,7 @@ let package = Package(
             name: "tessera",
             dependencies: [
                 "TokenService", "HTTPServer", "Batching", "Models", "Checkpoint", "Evaluation", "ImageInput", "JSON",
-                "TokenizerCore", "Training", "Yams", arguments, logging,
+                "TokenizerCore", "Training", "CLinux", "Yams", arguments, logging,
             ], resources: [.copy("Resources/revq-mini")], swiftSettings: strict),
         .executableTarget(
             name: "tessera-bench", dependencies: ["Models", "Tensor"], path: "Benchmarks/Engine", swiftSettings: strict),
@@ -49,7 +49,7 @@ let package = Package(
                 "Checkpoint", "TokenizerCore", crypto, logging,
             ], resources: [.embedInCode("openapi.yaml")], swiftSettings: strict),
 
-        module("HTTPServer", ["HTTPWire"]),
+        module("HTTPServer", ["HTTPWire", "CLinux"]),
         module("HTTPWire"),
         module("Metrics"),
 
@@ -66,6 +66,7 @@ let package = Package(
         .target(
             name: "CKernels", exclude: ["gradients.inc", "kernels.inc", "winograd.inc"], cSettings: kernels,
             linkerSettings: [.linkedLibrary("openblas"), .linkedLibrary("gomp"), .linkedLibrary("m")]),
+        .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "COneDNN", cSettings: kernels, linkerSettings: [.linkedLibrary("dnnl")]),
         .target(

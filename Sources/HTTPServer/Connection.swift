@@ -4,8 +4,9 @@ import HTTPWire
 
 /// One socket driven by a `ConnectionState`.
 ///
-/// The read source is suspended when it fires while nothing may be read, not each time a request is handed over: most
-/// clients send nothing before they have their answer. From then on each tick looks whether the peer is still there.
+/// Readable bytes are no longer asked for when they come while nothing may be read, not each time a request is handed
+/// over: most clients send nothing before they have their answer. From then on each tick looks whether the peer is still
+/// there.
 ///
 /// `@unchecked Sendable`: touched on the worker's queue only.
 final class Connection: @unchecked Sendable {
@@ -14,13 +15,10 @@ final class Connection: @unchecked Sendable {
     private let peer: String?
     private let policy: any HTTPPolicy
     private var state: ConnectionState
-    private var readSource: (any DispatchSourceRead)?
-    private var writeSource: (any DispatchSourceWrite)?
-    private var isReadSuspended = false
-    private var isWriteSuspended = false
+    /// What the worker's poller watches for.
+    private var interest: Readiness = .readable
+    private var isOpen = true
     private var hasReadEnd = false
-    /// Sources not yet cancelled; the last one's cancel handler closes the descriptor, as dispatch demands.
-    private var liveSources = 0
     /// Pieces to write and how much of the first is written.
     private var output: [[UInt8]] = []
     private var outputOffset = 0
@@ -39,16 +37,18 @@ final class Connection: @unchecked Sendable {
     }
 
     func start() {
-        let source = DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: worker.queue)
-        source.setEventHandler { self.readable() }
-        source.setCancelHandler { self.sourceCancelled() }
-        liveSources += 1
-        readSource = source
-        source.activate()
+        if !worker.watch(descriptor, for: interest) { vanish() }
+    }
+
+    func ready(for readiness: Readiness) {
+        if readiness.contains(.writable) { writable() }
+        if isOpen, readiness.contains(.readable) { readable() }
+        // While reading is off, no read tells.
+        if isOpen, !readiness.isDisjoint(with: .gone), !interest.contains(.readable) { vanish() }
     }
 
     func tick(at moment: HTTPMoment) {
-        if state.isWaiting, isReadSuspended || hasReadEnd { lookAtPeer(at: moment) }
+        if state.isWaiting, hasReadEnd || !interest.contains(.readable) { lookAtPeer(at: moment) }
         run(state.tick(at: moment))
     }
 
@@ -72,7 +72,7 @@ final class Connection: @unchecked Sendable {
         // A few reads at a time: others on this queue wait meanwhile.
         for _ in 0..<8 {
             guard state.wantsInput, !hasReadEnd else {
-                suspendReading()
+                watch(interest.subtracting(.readable))
                 if state.isWaiting { lookAtPeer(at: worker.moment()) }
                 return
             }
@@ -97,16 +97,10 @@ final class Connection: @unchecked Sendable {
         if peer.hasFinished { run(state.peerHalfClosed(at: moment)) }
     }
 
-    private func suspendReading() {
-        guard !isReadSuspended, let readSource else { return }
-        isReadSuspended = true
-        readSource.suspend()
-    }
-
-    private func resumeReading() {
-        guard isReadSuspended, let readSource else { return }
-        isReadSuspended = false
-        readSource.resume()
+    private func watch(_ readiness: Readiness) {
+        guard isOpen, readiness != interest else { return }
+        interest = readiness
+        worker.watch(descriptor, nowFor: readiness)
     }
 
     // Acting.
@@ -128,7 +122,7 @@ final class Connection: @unchecked Sendable {
             case .close: return tearDown()
             }
         }
-        if state.wantsInput, !hasReadEnd { resumeReading() }
+        if state.wantsInput, !hasReadEnd { watch(interest.union(.readable)) }
     }
 
     private func handle(_ request: HTTPRequest) {
@@ -144,10 +138,7 @@ final class Connection: @unchecked Sendable {
 
     private func writable() {
         run(flush())
-        if output.isEmpty, !isWriteSuspended, let writeSource {
-            isWriteSuspended = true
-            writeSource.suspend()
-        }
+        if output.isEmpty { watch(interest.subtracting(.writable)) }
     }
 
     /// Writes until the socket is full or nothing is left.
@@ -164,7 +155,7 @@ final class Connection: @unchecked Sendable {
                 }
                 actions += state.wrote(count, at: worker.moment())
             case .wouldBlock:
-                awaitWritable()
+                watch(interest.union(.writable))
                 return actions
             case .failed:
                 return actions + state.peerVanished()
@@ -173,38 +164,13 @@ final class Connection: @unchecked Sendable {
         return actions
     }
 
-    private func awaitWritable() {
-        if let writeSource {
-            guard isWriteSuspended else { return }
-            isWriteSuspended = false
-            writeSource.resume()
-            return
-        }
-        let source = DispatchSource.makeWriteSource(fileDescriptor: descriptor, queue: worker.queue)
-        source.setEventHandler { self.writable() }
-        source.setCancelHandler { self.sourceCancelled() }
-        liveSources += 1
-        writeSource = source
-        source.activate()
-    }
-
     // Ending.
 
     private func tearDown() {
+        guard isOpen else { return }
+        isOpen = false
         output = []
         worker.remove(descriptor)
-        // A suspended source never gets as far as its cancel handler.
-        readSource?.cancel()
-        resumeReading()
-        writeSource?.cancel()
-        if isWriteSuspended { writeSource?.resume() }
-        isWriteSuspended = false
-        (readSource, writeSource) = (nil, nil)
-    }
-
-    private func sourceCancelled() {
-        liveSources -= 1
-        guard liveSources == 0 else { return }
         _ = close(descriptor)
         worker.occupancy.release()
     }

@@ -60,13 +60,14 @@ public final class HTTPServer: Sendable {
         var listeners: [Listener] = []
         do throws(HTTPServerError) {
             for text in configuration.listen { listeners.append(try makeListener(ListenAddress(text))) }
+            for worker in workers { try worker.start() }
         } catch {
             let opened = listeners
             acceptQueue.async { opened.forEach { $0.stop {} } }
+            workers.forEach { $0.stop() }
             throw error
         }
         handler.started(self)
-        workers.forEach { $0.start() }
         listeners.forEach { $0.start() }
         let started = listeners
         state.withLock { $0.listeners = started }

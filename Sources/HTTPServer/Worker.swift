@@ -3,7 +3,7 @@ import Glibc
 import HTTPWire
 
 /// A serial queue and the connections that live on it. They share one timer and one read buffer, so that an idle
-/// connection costs its state and a dispatch source.
+/// connection costs its state and a place in `poller`.
 ///
 /// `@unchecked Sendable`: everything mutable is touched on `queue` only.
 final class Worker: @unchecked Sendable {
@@ -14,6 +14,8 @@ final class Worker: @unchecked Sendable {
     /// Holds bytes only between a read and the parse that follows.
     var readBuffer = [UInt8](repeating: 0, count: 64 << 10)
     private var connections: [Int32: Connection] = [:]
+    private var poller: Poller?
+    private var pollSource: (any DispatchSourceRead)?
     private var timer: (any DispatchSourceTimer)?
     private var dateSecond: Int64 = .min
     private var date = HTTPDate(unixSeconds: 0)
@@ -25,21 +27,30 @@ final class Worker: @unchecked Sendable {
         self.occupancy = occupancy
     }
 
-    func start() {
-        queue.async {
-            let timer = DispatchSource.makeTimerSource(queue: self.queue)
-            timer.schedule(deadline: .now() + 0.25, repeating: 0.25, leeway: .milliseconds(50))
-            timer.setEventHandler { self.tick() }
-            timer.activate()
-            self.timer = timer
-        }
+    /// Once, before the first `add`.
+    ///
+    /// - Throws: `cannot_listen` where there is no descriptor for it.
+    func start() throws(HTTPServerError) {
+        let poller = try Poller()
+        let source = DispatchSource.makeReadSource(fileDescriptor: poller.descriptor, queue: queue)
+        source.setEventHandler { self.poll() }
+        source.setCancelHandler { self.poller = nil }
+        self.poller = consume poller
+        pollSource = source
+        let timer = DispatchSource.makeTimerSource(queue: queue)
+        timer.schedule(deadline: .now() + 0.25, repeating: 0.25, leeway: .milliseconds(50))
+        timer.setEventHandler { self.tick() }
+        self.timer = timer
+        source.activate()
+        timer.activate()
     }
 
-    /// Breaks the cycle between the timer and the worker.
+    /// Breaks the cycles between the sources and the worker.
     func stop() {
         queue.async {
             self.timer?.cancel()
-            self.timer = nil
+            self.pollSource?.cancel()
+            (self.timer, self.pollSource) = (nil, nil)
         }
     }
 
@@ -54,6 +65,20 @@ final class Worker: @unchecked Sendable {
 
     func remove(_ descriptor: Int32) {
         connections[descriptor] = nil
+    }
+
+    /// - Returns: whether `descriptor` is watched now.
+    func watch(_ descriptor: Int32, for readiness: Readiness) -> Bool {
+        poller?.add(descriptor, for: readiness) ?? false
+    }
+
+    func watch(_ descriptor: Int32, nowFor readiness: Readiness) {
+        poller?.change(descriptor, to: readiness)
+    }
+
+    /// A descriptor that was closed by an earlier event's work finds no connection: new ones come between two calls.
+    private func poll() {
+        for (descriptor, readiness) in poller?.ready() ?? [] { connections[descriptor]?.ready(for: readiness) }
     }
 
     func drain() {

@@ -60,6 +60,7 @@ struct Serve: ParsableCommand {
         // A log's reader that goes away must not take the service along.
         signal(SIGPIPE, SIG_IGN)
         Self.raiseDescriptorLimit()
+        Allocator.keepLittle()
         Logs.start(settings.logFormat, level: settings.logLevel)
         try Self.serve(settings, sources, keys)
     }
