@@ -2,20 +2,22 @@ import CLibFuzzer
 import FuzzTargets
 import Glibc
 
-/// `TARGET [libFuzzer's arguments]`; without arguments, the names of the targets.
+/// libFuzzer on the target that the environment's `FUZZ_TARGET` names; without it, the names of the targets.
+///
+/// In the environment because libFuzzer starts itself again, to merge say, with the arguments that it knows.
 @main
 enum Fuzz {
     /// libFuzzer's callback takes no context.
-    private static let target = FuzzTarget(rawValue: CommandLine.arguments.dropFirst().first ?? "")
+    private static let target = getenv("FUZZ_TARGET").flatMap { FuzzTarget(rawValue: String(cString: $0)) }
 
     static func main() {
         guard let target else {
             print(FuzzTarget.allCases.map(\.rawValue).joined(separator: "\n"))
-            exit(CommandLine.argc > 1 ? 2 : 0)
+            exit(getenv("FUZZ_TARGET") == nil ? 0 : 2)
         }
-        // The name of the program, the longest input, then what was given: the last of a repeated flag counts.
+        // The longest input before what was given: the last of a repeated flag counts.
         var arguments = [strdup(CommandLine.arguments[0]), strdup("-max_len=\(target.mostBytes)")]
-        arguments += CommandLine.arguments.dropFirst(2).map { strdup($0) } + [nil]
+        arguments += CommandLine.arguments.dropFirst().map { strdup($0) } + [nil]
         var count = Int32(arguments.count - 1)
         arguments.withUnsafeMutableBufferPointer { buffer in
             var start = buffer.baseAddress

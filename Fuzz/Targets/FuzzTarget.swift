@@ -35,8 +35,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     package var mostBytes: Int {
         switch self {
         case .http, .connection, .chunked, .multipart, .json, .npy, .base64, .config: 1 << 10
-        case .safetensors, .pickle, .png, .jpeg: 2 << 10
-        case .torch: 8 << 10
+        case .safetensors, .torch, .pickle, .png, .jpeg: 2 << 10
         }
     }
 }
