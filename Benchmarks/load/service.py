@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 
 import tiny_model
@@ -215,9 +216,11 @@ class Flood:
     """A run of the generator; `plan` has a line for each class."""
 
     def __init__(self, service, seconds, plan, drain=90):
+        # A file: nobody reads a pipe meanwhile, and a full one would stop the generator.
+        self.out = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
             [FLOOD, "127.0.0.1", str(service.port), str(seconds), str(drain)], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            stdout=self.out, stderr=subprocess.PIPE, text=True)
         self.process.stdin.write("\n".join(plan) + "\n")
         self.process.stdin.close()
 
@@ -227,10 +230,10 @@ class Flood:
         return self
 
     def result(self):
-        out = self.process.stdout.read()
         if self.process.wait() != 0:
             raise SystemExit(f"flood: {self.process.stderr.read()}")
-        return json.loads(out)["classes"]
+        self.out.seek(0)
+        return json.load(self.out)["classes"]
 
 
 def line(name, how, cases):

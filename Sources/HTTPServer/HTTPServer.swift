@@ -112,10 +112,14 @@ public final class HTTPServer: Sendable {
         let workers = workers
         let isOver = Once()
         workers.forEach { $0.drain() }
-        occupancy.whenEmpty {
+        occupancy.whenEmpty { [acceptQueue] in
             guard isOver.claim() else { return }
-            workers.forEach { $0.stop() }
-            completion(0)
+            let stopping = DispatchGroup()
+            for worker in workers {
+                stopping.enter()
+                worker.stop { stopping.leave() }
+            }
+            stopping.notify(queue: acceptQueue) { completion(0) }
         }
         let seconds = grace / .seconds(1)
         acceptQueue.asyncAfter(deadline: .now() + max(0, seconds)) { [acceptQueue] in
@@ -135,7 +139,8 @@ public final class HTTPServer: Sendable {
                 lost.add(count)
                 closing.leave()
             }
-            worker.stop()
+            closing.enter()
+            worker.stop { closing.leave() }
         }
         closing.notify(queue: queue) { completion(lost.total) }
     }

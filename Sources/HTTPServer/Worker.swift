@@ -34,7 +34,6 @@ final class Worker: @unchecked Sendable {
         let poller = try Poller()
         let source = DispatchSource.makeReadSource(fileDescriptor: poller.descriptor, queue: queue)
         source.setEventHandler { self.poll() }
-        source.setCancelHandler { self.poller = nil }
         self.poller = consume poller
         pollSource = source
         let timer = DispatchSource.makeTimerSource(queue: queue)
@@ -46,10 +45,17 @@ final class Worker: @unchecked Sendable {
     }
 
     /// Breaks the cycles between the sources and the worker.
-    func stop() {
+    ///
+    /// - Parameter stopped: called when its descriptor is closed.
+    func stop(_ stopped: @escaping @Sendable () -> Void = {}) {
         queue.async {
             self.timer?.cancel()
-            self.pollSource?.cancel()
+            guard let source = self.pollSource else { return stopped() }
+            source.setCancelHandler {
+                self.poller = nil
+                stopped()
+            }
+            source.cancel()
             (self.timer, self.pollSource) = (nil, nil)
         }
     }
