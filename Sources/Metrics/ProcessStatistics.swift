@@ -1,4 +1,5 @@
 import Glibc
+import Synchronization
 
 extension Registry {
     /// What Prometheus clients tell of their own process, under their names; what the system doesn't tell is left out.
@@ -7,7 +8,7 @@ extension Registry {
         let ticks = Double(max(1, sysconf(Int32(_SC_CLK_TCK))))
         let pageBytes = Double(sysconf(Int32(_SC_PAGESIZE)))
         @Sendable func stat(_ fields: Int..., scale: Double) -> [Sample] {
-            let all = ProcessStatistics.fields()
+            let all = ProcessStatistics.latest().fields
             let numbers = fields.compactMap { all[$0] }
             return numbers.count == fields.count ? [Sample(numbers.reduce(0, +) * scale)] : []
         }
@@ -23,7 +24,7 @@ extension Registry {
             return stat(22, scale: 1 / ticks).map { Sample($0.number + boot) }
         }
         readGauge("process_open_fds", "Open file descriptors.") {
-            ProcessStatistics.openDescriptors().map { [Sample(Double($0))] } ?? []
+            ProcessStatistics.latest().descriptors.map { [Sample(Double($0))] } ?? []
         }
         readGauge("process_max_fds", "File descriptors that may be open.") {
             ProcessStatistics.mostDescriptors().map { [Sample($0)] } ?? []
@@ -33,6 +34,25 @@ extension Registry {
 
 /// Reads /proc, proc(5).
 enum ProcessStatistics {
+    struct Reading: Sendable {
+        let time: ContinuousClock.Instant
+        let fields: [Int: Double]
+        let descriptors: Int?
+    }
+
+    private static let reading = Mutex<Reading?>(nil)
+
+    /// What was read within the last second. Counting thousands of descriptors takes milliseconds, and anybody may ask
+    /// for the page as often as he likes.
+    static func latest() -> Reading {
+        reading.withLock { reading in
+            if let reading, .now - reading.time < .seconds(1) { return reading }
+            let new = Reading(time: .now, fields: fields(), descriptors: openDescriptors())
+            reading = new
+            return new
+        }
+    }
+
     /// The numbers of /proc/self/stat from the third field on, by field number.
     static func fields() -> [Int: Double] {
         // The second field is the name in parentheses; it may hold spaces and parentheses itself.

@@ -110,7 +110,13 @@ import Testing
         let many = (0..<200).map { _ in open("/dev/null", O_RDONLY) }
         #expect(many.allSatisfy { $0 >= 0 })
         // Other tests open and close theirs meanwhile.
-        #expect(try #require(try page().value("process_open_fds")) >= 200)
+        var count = 0.0
+        // What was read within the last second is told again.
+        for _ in 0..<60 where count < 200 {
+            count = try #require(try page().value("process_open_fds"))
+            if count < 200 { usleep(100_000) }
+        }
+        #expect(count >= 200)
         many.forEach { close($0) }
     }
 }
