@@ -4,15 +4,16 @@ import HTTPWire
 /// The contract of this interface: the repository's openapi.yaml, which the build puts into the executable.
 enum OpenAPIRoute {
     static let routes: [Route] = [
-        Route("GET", "/openapi.yaml", .immediate { _, _, _ in Responses.resource("application/yaml", yaml) }),
-        Route("GET", "/openapi.json", .immediate { _, _, _ in Responses.resource(MediaType.json, json) }),
+        Route("GET", "/openapi.yaml", .immediate { _, _, _ in yaml }),
+        Route("GET", "/openapi.json", .immediate { _, _, _ in json }),
     ]
 
-    private static let yaml = PackageResources.openapi_yaml
-    /// Made when first asked for.
-    private static let json: [UInt8] = {
+    // Each made when first asked for, its entity tag included.
+    private static let yaml = Responses.resource("application/yaml", PackageResources.openapi_yaml)
+    private static let json: HTTPResponse = {
         do {
-            return try ConfigNode.yaml(String(decoding: yaml, as: UTF8.self)).value.write()
+            let text = String(decoding: PackageResources.openapi_yaml, as: UTF8.self)
+            return Responses.resource(MediaType.json, try ConfigNode.yaml(text).value.write())
         } catch {
             preconditionFailure("openapi.yaml: \(error)")
         }
