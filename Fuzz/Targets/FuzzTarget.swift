@@ -10,6 +10,8 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     case chunked
     /// A Content-Type on the first line, a form behind it.
     case multipart
+    /// JSON up to the first NUL, binary tensors behind it.
+    case inference
     case json, npy, base64, safetensors, torch, pickle, config, png, jpeg
 
     /// - Throws: `FuzzFailure` where something is not as it must be.
@@ -19,6 +21,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
         case .connection: try checkConnection(bytes)
         case .chunked: try checkChunked(bytes)
         case .multipart: try checkMultipart(bytes)
+        case .inference: try checkInference(bytes)
         case .json: try checkJSON(bytes)
         case .npy: try checkNpy(bytes)
         case .base64: try checkBase64(bytes)
@@ -34,7 +37,7 @@ package enum FuzzTarget: String, CaseIterable, Sendable {
     /// The longest input that is tried, in bytes: short enough for many a second, long enough for the limits in force.
     package var mostBytes: Int {
         switch self {
-        case .http, .connection, .chunked, .multipart, .json, .npy, .base64, .config: 1 << 10
+        case .http, .connection, .chunked, .multipart, .inference, .json, .npy, .base64, .config: 1 << 10
         case .safetensors, .torch, .pickle, .png, .jpeg: 2 << 10
         }
     }

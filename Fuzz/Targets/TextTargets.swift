@@ -48,3 +48,18 @@ func checkBase64(_ bytes: [UInt8]) throws(FuzzFailure) {
     }
     try require(Base64.encode(decoded).utf8.count == bytes.count, "\(decoded.count) bytes of \(bytes.count) digits")
 }
+
+func checkInference(_ bytes: [UInt8]) throws(FuzzFailure) {
+    let json = bytes.prefix { $0 != 0 }
+    let body = Array(json) + bytes[json.endIndex...].dropFirst()
+    let hasBinary = json.count < bytes.count
+    guard let request = try? InferenceRequest(body, jsonLength: hasBinary ? json.count : nil) else { return }
+    for input in request.inputs {
+        if let integers = try? input.integers() {
+            try require(integers.count == input.count, "\(integers.count) integers for \(input.count) elements")
+        }
+        if let pictures = try? input.pictures() {
+            try require(pictures.count == input.count, "\(pictures.count) pictures for \(input.count) elements")
+        }
+    }
+}

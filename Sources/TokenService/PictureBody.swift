@@ -5,7 +5,7 @@ import JSON
 import TokenizerCore
 
 /// The pictures of a request: a raw body, the `file` parts of a form, or the `input` of a JSON body.
-struct PictureBody: Sendable {
+package struct PictureBody: Sendable {
     private enum Pictures: Sendable {
         case raw([UInt8])
         case form(FormBody)
@@ -35,7 +35,7 @@ struct PictureBody: Sendable {
         self.name = name
     }
 
-    var count: Int {
+    package var count: Int {
         switch pictures {
         case .raw: 1
         case .form(let form): form.fileCount

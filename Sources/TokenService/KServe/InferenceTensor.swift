@@ -13,7 +13,7 @@ public struct InferenceTensor: Sendable {
     let datatype: String
     let shape: [Int]
     /// Elements that the shape has.
-    let count: Int
+    package let count: Int
     private let values: Values
 
     /// The protocol's integer types, by NumPy's names.
@@ -117,7 +117,7 @@ extension InferenceTensor {
     }
 
     /// Pictures: files in binary data, base64 or data: URLs in JSON, which has no place for bytes.
-    func pictures() throws(ServiceError) -> PictureBody {
+    package func pictures() throws(ServiceError) -> PictureBody {
         guard datatype == "BYTES" else {
             throw bad("datatype", "found '\(shortened(datatype))', expected BYTES")
         }
