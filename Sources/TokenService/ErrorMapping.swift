@@ -65,9 +65,12 @@ extension ServiceError {
         429, "codebook_busy", "a codebook is being made for another request; they are made one at a time", retryAfter: 1
     )
 
-    static func queueFull(_ capacity: Int) -> ServiceError {
-        ServiceError(
-            429, "queue_full", "the queue of \(capacity) images has no room for this request", retryAfter: 1)
+    static func queueFull(_ admission: Admission) -> ServiceError {
+        let time = admission.longestWait.map { ", and no more than \(Int($0 / .seconds(1))) s of work" } ?? ""
+        return ServiceError(
+            429, "queue_full",
+            "the queue has no room for this request: it takes \(admission.capacity) images\(time)",
+            retryAfter: max(1, Int((admission.pace / .seconds(1)).rounded(.up))))
     }
 
     static func unknownModel(_ id: String, known: [String]) -> ServiceError {

@@ -75,6 +75,8 @@ extension TokenService {
         engine.submit(
             Job(model: model, work: work, deadline: context.deadline, ticket: context.ticket) { outcome in
                 self.metrics.ended(work, on: model, outcome)
+                context.finishedOne()
+                if work.isOfAnImage, outcome.inference > .zero { self.admission.observe(outcome.inference) }
                 context.record { timings in
                     timings.queue = max(timings.queue, outcome.queued)
                     timings.inference += outcome.inference

@@ -82,7 +82,7 @@ final class RequestContext: Sendable {
 
     /// Takes places for all of its images.
     func admit(_ images: Int, _ admission: Admission) throws(ServiceError) {
-        guard reservation.grow(to: images) else { throw .queueFull(admission.capacity) }
+        guard reservation.grow(to: images) else { throw .queueFull(admission) }
     }
 
     /// Names the contract in every answer from here on.
@@ -97,6 +97,9 @@ final class RequestContext: Sendable {
             state.images += 1
         }
     }
+
+    /// One image's work is done, or won't be.
+    func finishedOne() { reservation.finishOne() }
 
     func record(_ body: (inout Timings) -> Void) {
         state.withLock { body(&$0.timings) }

@@ -30,6 +30,9 @@ public struct ServiceConfiguration: Sendable {
     public var maxDelay: Duration = .zero
     /// From a request's arrival to the begin of its first image's run. `X-Request-Timeout-Ms` may only shorten it.
     public var requestTimeout: Duration = .seconds(60)
+    /// What a request may have to wait for those before it, judged by the latest images' work; a full batch's worth is
+    /// let in whatever it takes. `nil`: any time.
+    public var longestWait: Duration? = .seconds(8)
     /// Threads that decode and encode pictures. The default is the machine's processors; the executable sets it from the
     /// processor budget that it runs under.
     public var preprocessingWidth = max(1, ProcessInfo.processInfo.activeProcessorCount)

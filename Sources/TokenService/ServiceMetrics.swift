@@ -83,7 +83,8 @@ final class ServiceMetrics: Sendable {
         addReadings()
         for result in ["success", "failure"] { _ = reloads[result] }
         // Known before they happen, so that the first one is seen as an increase.
-        for error in [ServiceError.queueFull(0), .loading, .draining, .expired] { _ = rejected[error.code] }
+        let queueFull = ServiceError.queueFull(Admission(capacity: 1))
+        for error in [queueFull, .loading, .draining, .expired] { _ = rejected[error.code] }
     }
 
     /// Upper bounds of times.

@@ -30,7 +30,9 @@ public final class TokenService: HTTPHandler {
         self.engine = engine
         metrics = ServiceMetrics(engine: engine)
         deadlines = Deadlines { engine.sweep() }
-        admission = Admission(capacity: configuration.limits.queuedImages)
+        admission = Admission(
+            capacity: configuration.limits.queuedImages, longestWait: configuration.longestWait,
+            least: configuration.maxBatch)
         workers = WorkQueue(width: configuration.preprocessingWidth)
         budget = ByteBudget(bytes: configuration.limits.decodingBytes)
         crossOrigin = CrossOrigin(configuration.corsOrigins)
@@ -102,7 +104,7 @@ public final class TokenService: HTTPHandler {
                 let limit = try rule.check(head)
                 _ = try timeout(of: head)
                 // The cheapest moment to refuse: nothing of the body has been taken.
-                guard !admission.isFull else { throw .queueFull(admission.capacity) }
+                guard !admission.isFull else { throw .queueFull(admission) }
                 return .collect(limit: limit)
             }
         }
@@ -117,7 +119,7 @@ public final class TokenService: HTTPHandler {
                 case .work(_, let work) = route.action
             else { throw ServiceError(404, "not_found", "there is no such route") }
             let deadline = ContinuousClock.now + (try timeout(of: request.head))
-            guard let reservation = admission.reserve(1) else { throw .queueFull(admission.capacity) }
+            guard let reservation = admission.reserve(1) else { throw .queueFull(admission) }
             let context = RequestContext(
                 head: request.head, id: id, deadline: deadline, reservation: reservation, answer: answer,
                 deadlines: deadlines, lifecycle: lifecycle, route: path, metrics: metrics,

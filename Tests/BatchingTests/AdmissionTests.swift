@@ -54,3 +54,45 @@ func refusesWhatNeverFits(images: Int) {
     }
     #expect(admission.images == 0)
 }
+
+@Test func boundsTheWait() throws {
+    let admission = Admission(capacity: 100, longestWait: .seconds(8), least: 3)
+    // Nothing is known of the time before the first is done.
+    let many = try #require(admission.reserve(20))
+    admission.observe(.seconds(1))
+    #expect(admission.isFull)
+    #expect(admission.reserve(1) == nil)
+    #expect(admission.reserve(0) != nil)
+    // Whoever is in may grow: what it brings comes after its own.
+    #expect(many.grow(to: 21))
+    for _ in 0..<13 { many.finishOne() }
+    #expect(admission.images == 21)
+    #expect(!admission.isFull)
+    let one = try #require(admission.reserve(1))
+    #expect(admission.reserve(1) == nil)
+    many.finishOne()
+    #expect(admission.reserve(1) != nil)
+    one.finishOne()
+    one.finishOne()
+    one.release()
+    many.release()
+    one.finishOne()
+    #expect(admission.images == 0)
+    // However slow, a batch is let in, counted anew.
+    admission.observe(.seconds(1000))
+    let batch = try #require(admission.reserve(2))
+    #expect(!admission.isFull)
+    #expect(batch.grow(to: 3))
+    #expect(admission.isFull)
+}
+
+@Test func thePaceFollowsTheLatest() {
+    let admission = Admission(capacity: 1)
+    #expect(admission.pace == .zero)
+    admission.observe(.seconds(8))
+    #expect(admission.pace == .seconds(8))
+    admission.observe(.seconds(16))
+    #expect(admission.pace == .seconds(9))
+    admission.observe(.seconds(1))
+    #expect(admission.pace == .seconds(8))
+}

@@ -53,6 +53,27 @@ import Testing
         #expect(client.service.admission.images == 0)
     }
 
+    @Test func whoWouldWaitTooLongIsRefused() throws {
+        let client = try Client { configuration in
+            configuration.longestWait = .seconds(8)
+            configuration.maxBatch = 2
+        }
+        client.service.admission.observe(.milliseconds(4001))
+        let first = try held(client)
+        let second = client.start("POST", "/v1/encode", [], png(2))
+        let refused = try client.post("/v1/encode", "image/png", png(3))
+        #expect(refused.status == 429)
+        #expect(refused.headers.first("Retry-After") == "5")
+        let message = "the queue has no room for this request: it takes 256 images, and no more than 8 s of work"
+        #expect(try error(refused, "message") == message)
+        client.gate.open()
+        #expect(try first.get().status == 200)
+        #expect(try second.get().status == 200)
+        // Fake images take no time.
+        #expect(client.service.admission.pace < .milliseconds(4001))
+        #expect(try client.post("/v1/encode", "image/png", png(3)).status == 200)
+    }
+
     @Test func refusalsGiveTheirPlacesBack() throws {
         let client = try Client { $0.limits.queuedImages = 1 }
         for _ in 0..<5 {

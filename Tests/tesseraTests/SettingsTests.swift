@@ -58,6 +58,7 @@ struct SettingsTests {
         Sample("max-batch", "1", "2", "1024", bad: "0"),
         Sample("max-delay-ms", "0", "1", "60000", bad: "-1"),
         Sample("queued-images", "1", "2", "3", bad: "1e3"),
+        Sample("longest-wait", "1", "0", "3", bad: "-1"),
         Sample("images-per-request", "1", "2", "3", bad: "x"),
         Sample("request-timeout", "1", "2", "3", bad: "1.5"),
         Sample("connections", "1", "2", "3", bad: "99999999999999999999"),

@@ -11,6 +11,7 @@ struct ServeOptions: ParsableArguments {
     @Option(help: Setting.help("max-batch")) var maxBatch: String?
     @Option(help: Setting.help("max-delay-ms")) var maxDelayMs: String?
     @Option(help: Setting.help("queued-images")) var queuedImages: String?
+    @Option(help: Setting.help("longest-wait")) var longestWait: String?
     @Option(help: Setting.help("images-per-request")) var imagesPerRequest: String?
     @Option(help: Setting.help("request-timeout")) var requestTimeout: String?
     @Option(help: Setting.help("connections")) var connections: String?

@@ -24,7 +24,8 @@ struct ServeSettings: Equatable, Sendable {
     var maxDelay = 0
     var queuedImages = 256
     var imagesPerRequest = 64
-    /// In seconds, as all below but `connections`.
+    /// In seconds, as all below but `connections`; 0: any time.
+    var longestWait = 8
     var requestTimeout = 60
     var connections = 10_000
     var headerTimeout = 10
@@ -60,6 +61,7 @@ extension ServeSettings {
         configuration.limits.imagesPerRequest = imagesPerRequest
         configuration.preprocessingWidth = threads ?? ModelLoader.availableProcessors
         configuration.maxBatch = maxBatch
+        configuration.longestWait = longestWait == 0 ? nil : .seconds(longestWait)
         configuration.maxDelay = .milliseconds(maxDelay)
         configuration.requestTimeout = .seconds(requestTimeout)
         configuration.keys = keys

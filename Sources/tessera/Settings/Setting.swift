@@ -70,6 +70,9 @@ struct Setting: Sendable {
             "queued-images", 1...1_000_000, \.queuedImages, \.queuedImages,
             "Images between arrival and answer at most."),
         .integer(
+            "longest-wait", 0...86_400, \.longestWait, \.longestWait,
+            "Seconds that a request may have to wait for those before it, 0 for any time; others are refused."),
+        .integer(
             "images-per-request", 1...10_000, \.imagesPerRequest, \.imagesPerRequest,
             "Images of one request at most."),
         .integer(
