@@ -22,6 +22,8 @@ final class Connection: @unchecked Sendable {
     /// Pieces to write and how much of the first is written.
     private var output: [[UInt8]] = []
     private var outputOffset = 0
+    /// Of the unfinished body, as `worker.uploads` counts them.
+    private var bodyBytes = 0
     private weak var answer: HTTPAnswer?
 
     var isBusy: Bool { state.isBusy }
@@ -122,7 +124,16 @@ final class Connection: @unchecked Sendable {
             case .close: return tearDown()
             }
         }
+        weighBody()
         if state.wantsInput, !hasReadEnd { watch(interest.union(.readable)) }
+    }
+
+    /// Counts what has come of a body, and refuses one that goes over what there is for all.
+    private func weighBody() {
+        let before = bodyBytes
+        bodyBytes = state.bodyBytes
+        guard bodyBytes != before, !worker.uploads.add(bodyBytes - before), bodyBytes > before else { return }
+        run(state.refuseBody(at: worker.moment()))
     }
 
     private func handle(_ request: HTTPRequest) {
@@ -170,6 +181,7 @@ final class Connection: @unchecked Sendable {
         guard isOpen else { return }
         isOpen = false
         output = []
+        weighBody()
         worker.remove(descriptor)
         _ = close(descriptor)
         worker.occupancy.release()

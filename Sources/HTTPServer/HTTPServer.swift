@@ -39,8 +39,10 @@ public final class HTTPServer: Sendable {
         self.handler = handler
         let occupancy = Occupancy(capacity: max(1, configuration.maximumConnections))
         self.occupancy = occupancy
+        let uploads = Uploads(limit: configuration.limits.uploads)
         workers = (0..<max(1, configuration.workers)).map {
-            Worker(index: $0, limits: configuration.limits, handler: handler, occupancy: occupancy)
+            Worker(
+                index: $0, limits: configuration.limits, handler: handler, occupancy: occupancy, uploads: uploads)
         }
     }
 

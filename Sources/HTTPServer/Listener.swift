@@ -71,7 +71,7 @@ final class Listener: @unchecked Sendable {
             let number = errno
             if descriptor >= 0 {
                 Sockets.prepare(descriptor)
-                if case .tcp = address { Sockets.set(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY) }
+                if case .tcp = address { Sockets.prepareTCP(descriptor) }
                 turn = (turn + 1) % workers.count
                 workers[turn].add(descriptor)
                 continue

@@ -1,3 +1,4 @@
+import CLinux
 import Glibc
 
 /// A descriptor and who closes it.
@@ -94,15 +95,23 @@ enum Sockets {
         return OwnedSocket(descriptor: descriptor)
     }
 
-    static func set(_ descriptor: Int32, _ level: Int32, _ option: Int32) {
-        var on: Int32 = 1
-        _ = setsockopt(descriptor, level, option, &on, socklen_t(MemoryLayout<Int32>.size))
+    static func set(_ descriptor: Int32, _ level: Int32, _ option: Int32, to value: Int32 = 1) {
+        var value = value
+        _ = setsockopt(descriptor, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
     }
 
     /// Non-blocking and close-on-exec, as `accept` doesn't make them (Glibc's module leaves `accept4` out).
     static func prepare(_ descriptor: Int32) {
         _ = fcntl(descriptor, F_SETFL, O_NONBLOCK)
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
+    }
+
+    /// Sends what there is at once, but of what a peer doesn't read the kernel takes no more than 64 KiB ahead, instead of
+    /// megabytes: a client that asks and asks and reads nothing makes the service do that much work, no more. What is on
+    /// its way isn't bounded by it, so nobody who reads is slowed.
+    static func prepareTCP(_ descriptor: Int32) {
+        set(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY)
+        set(descriptor, Int32(IPPROTO_TCP), TCP_NOTSENT_LOWAT, to: 64 << 10)
     }
 
     /// The host and port a TCP socket is bound to.

@@ -11,6 +11,7 @@ final class Worker: @unchecked Sendable {
     let limits: HTTPLimits
     let handler: any HTTPHandler
     let occupancy: Occupancy
+    let uploads: Uploads
     /// Holds bytes only between a read and the parse that follows.
     var readBuffer = [UInt8](repeating: 0, count: 64 << 10)
     private var connections: [Int32: Connection] = [:]
@@ -20,11 +21,12 @@ final class Worker: @unchecked Sendable {
     private var dateSecond: Int64 = .min
     private var date = HTTPDate(unixSeconds: 0)
 
-    init(index: Int, limits: HTTPLimits, handler: any HTTPHandler, occupancy: Occupancy) {
+    init(index: Int, limits: HTTPLimits, handler: any HTTPHandler, occupancy: Occupancy, uploads: Uploads) {
         queue = DispatchQueue(label: "tessera.http.\(index)")
         self.limits = limits
         self.handler = handler
         self.occupancy = occupancy
+        self.uploads = uploads
     }
 
     /// Once, before the first `add`.

@@ -83,6 +83,12 @@ public struct ConnectionState: Sendable {
         }
     }
 
+    /// Of a body that hasn't come to its end.
+    public var bodyBytes: Int {
+        if case .body(let progress) = phase { return progress.bytes.count }
+        return 0
+    }
+
     public var isClosed: Bool {
         if case .closed = phase { return true }
         return false
@@ -129,6 +135,13 @@ public struct ConnectionState: Sendable {
     /// The peer reset the connection, or a write to it failed.
     public mutating func peerVanished() -> [Action] {
         close()
+    }
+
+    /// There is no room for more of the body, which others' bodies take.
+    public mutating func refuseBody(at moment: HTTPMoment) -> [Action] {
+        guard case .body = phase else { return [] }
+        let message = "bodies on their way take \(limits.uploads) bytes, no more are taken at once"
+        return refuse(HTTPWireError(status: 429, code: "uploads_full", message: message), at: moment)
     }
 
     /// The handler's answer to the request it was given.

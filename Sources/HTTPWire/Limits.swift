@@ -15,6 +15,9 @@ public struct HTTPLimits: Sendable, Equatable {
     public var trailers = 16 << 10
     /// The largest body a handler may accept: 64 pictures of 1 MiB, or three of the largest with base64's third.
     public var body = 64 << 20
+    /// Bytes of bodies that are on their way, over all connections: each alone may be within its limit, and thousands
+    /// of them more than the memory there is.
+    public var uploads = 512 << 20
     /// A refused body up to this size is read to its end, so that the connection can be kept; nginx reads one on
     /// the same grounds. A longer one costs the connection.
     public var refusedBody = 64 << 10

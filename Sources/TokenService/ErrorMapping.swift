@@ -42,7 +42,7 @@ extension ServiceError {
     }
 
     init(_ error: HTTPWireError) {
-        self.init(error.status, error.code, error.message)
+        self.init(error.status, error.code, error.message, retryAfter: error.status == 429 ? 1 : nil)
     }
 
     init(_ failure: EngineFailure) {

@@ -72,6 +72,54 @@ import Testing
         #expect(await fixture.stop() == 0)
     }
 
+    @Test func fewAnswersAreMadeAheadForAClientThatDoesNotRead() async throws {
+        let fixture = try Fixture()
+        let client = Client()
+        var size: Int32 = 4096
+        setsockopt(client.descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
+        try client.connect(to: fixture.address)
+        let count = 1000
+        try client.send(String(repeating: "GET /big?n=8192 HTTP/1.1\r\nHost: a\r\n\r\n", count: count))
+        #expect(eventually { fixture.handler.handled > 0 })
+        usleep(500_000)
+        // The kernel alone would take megabytes.
+        #expect(fixture.handler.handled < 100)
+        for _ in 0..<count { #expect(try client.read().body.count == 8192) }
+        #expect(await fixture.stop() == 0)
+    }
+
+    @Test func bodiesOnTheirWayAreBoundedTogether() async throws {
+        var limits = HTTPLimits()
+        limits.uploads = 1 << 20
+        let fixture = try Fixture(limits: limits)
+        let body = [UInt8](repeating: 0x62, count: 600 << 10)
+        let head = "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: \(body.count)\r\n\r\n"
+        let first = try fixture.client()
+        try first.send(head)
+        try first.send(Array(body.dropLast()))
+        // Until that has been read nobody knows who comes first.
+        usleep(200_000)
+        let second = try fixture.client()
+        try second.send(head)
+        try second.send(Array(body.dropLast()))
+        let refused = try second.read()
+        #expect(refused.status == 429)
+        #expect(refused.text == "uploads_full")
+        #expect(refused.head.contains("Connection: close"))
+        try first.send([body.last!])
+        #expect(try first.read().body == body)
+        // What was refused, finished or left counts no more.
+        for _ in 0..<3 {
+            let leaving = try fixture.client()
+            try leaving.send(head)
+            try leaving.send(Array(body.dropLast()))
+            usleep(100_000)
+            leaving.end()
+        }
+        #expect(eventually { (try? fixture.client().post("/echo", body).body) == body })
+        #expect(await fixture.stop() == 0)
+    }
+
     @Test func aSenderIsHeldBackWhileItsAnswerIsPending() async throws {
         let fixture = try Fixture()
         let client = try fixture.client()
