@@ -11,7 +11,11 @@ public final class Admission: Sendable {
         var held = 0
         /// Of these, the ones whose work isn't done.
         var undone = 0
-        /// An image's work, a moving mean; zero before the first.
+        /// What that work will take, as far as can be told.
+        var work = Duration.zero
+        /// An image's work by its kind, moving means.
+        var paces: [WorkKind: Duration] = [:]
+        /// The same over all kinds; zero before the first image.
         var pace = Duration.zero
     }
 
@@ -36,63 +40,108 @@ public final class Admission: Sendable {
     /// Whether not even one image would be let in.
     public var isFull: Bool { state.withLock { isFull($0) } }
 
-    /// The work of one image, from the latest ones; zero before any was done.
-    public var pace: Duration { state.withLock { $0.pace } }
+    /// What the work that is let in will take, as far as can be told; zero before any was done.
+    public var work: Duration { state.withLock { $0.work } }
+
+    /// How long until the wait is within its bound.
+    public var timeToRoom: Duration { longestWait.map { max(.zero, work - $0) } ?? .zero }
 
     /// Takes places for `images` at once, or none.
     ///
     /// - Returns: `nil` where there aren't that many places, or they would wait for too long.
     public func reserve(_ images: Int) -> Reservation? {
-        let isTaken = state.withLock { state in
-            guard images >= 0, !isFull(state) || images == 0 else { return false }
-            return take(images, &state)
+        let pace: Duration? = state.withLock { state in
+            guard images >= 0, !isFull(state) || images == 0 else { return nil }
+            return take(images, each: state.pace, &state) ? state.pace : nil
         }
-        return isTaken ? Reservation(admission: self, images: images) : nil
+        return pace.map { Reservation(admission: self, images: images, each: $0) }
     }
 
     /// An image's work took so long.
-    public func observe(_ span: Duration) {
+    public func observe(_ span: Duration, of kind: WorkKind) {
         state.withLock { state in
-            state.pace = state.pace == .zero ? span : state.pace + (span - state.pace) / 8
+            state.paces[kind] = state.paces[kind].map { $0 + (span - $0) / 8 } ?? span
+            // Slower: in a mix of kinds it should be the mean of them, not the last one's.
+            state.pace = state.pace == .zero ? span : state.pace + (span - state.pace) / 32
         }
     }
 
     private func isFull(_ state: State) -> Bool {
         if state.held >= capacity { return true }
         guard let longestWait, state.undone >= least else { return false }
-        return state.pace * state.undone > longestWait
+        return state.work > longestWait
     }
 
-    private func take(_ images: Int, _ state: inout State) -> Bool {
+    private func take(_ images: Int, each: Duration, _ state: inout State) -> Bool {
         guard images <= capacity - state.held else { return false }
         state.held += images
         state.undone += images
+        state.work += each * images
         return true
     }
 
-    fileprivate func take(_ images: Int) -> Bool { state.withLock { take(images, &$0) } }
+    /// - Returns: what each of `images` will take, or `nil`, with nothing changed, where there aren't that many places.
+    fileprivate func exchange(
+        _ held: Reservation.Held, for images: Int, of kind: WorkKind
+    ) -> Duration? {
+        state.withLock { state in
+            let each = state.paces[kind] ?? state.pace
+            guard take(images - held.images, each: each, &state) else { return nil }
+            state.work += (each - held.each) * held.undone
+            return each
+        }
+    }
 
-    fileprivate func giveBack(_ images: Int, undone: Int) {
+    fileprivate func giveBack(_ images: Int, undone: Int, each: Duration) {
         state.withLock { state in
             state.held -= images
             state.undone -= undone
+            state.work -= each * undone
+        }
+    }
+}
+
+/// Images that take about as long as one another.
+public struct WorkKind: Sendable, Hashable {
+    public enum Operation: Sendable, Hashable {
+        case encode, decode, reconstruct
+    }
+
+    let model: String
+    let operation: Operation
+    let steps: Int?
+
+    /// - Parameter steps: of decoding, where the request tells them.
+    public init(_ operation: Operation, model: String, steps: Int? = nil) {
+        (self.operation, self.model, self.steps) = (operation, model, steps)
+    }
+
+    /// `nil` for a codebook, which is no image's work.
+    public init?(_ work: Job.Work, of model: String) {
+        switch work {
+        case .encode: self.init(.encode, model: model)
+        case .decode(_, let options): self.init(.decode, model: model, steps: options.steps)
+        case .reconstruct(_, _, let options): self.init(.reconstruct, model: model, steps: options.steps)
+        case .codebook: return nil
         }
     }
 }
 
 /// Places that a request holds; given back on `release()`, or when the last reference goes.
 public final class Reservation: Sendable {
-    private struct Held {
+    fileprivate struct Held {
         var images: Int
         var undone: Int
+        /// What each of them will take.
+        var each: Duration
     }
 
     private let admission: Admission
     private let held: Mutex<Held?>
 
-    fileprivate init(admission: Admission, images: Int) {
+    fileprivate init(admission: Admission, images: Int, each: Duration) {
         self.admission = admission
-        held = Mutex(Held(images: images, undone: images))
+        held = Mutex(Held(images: images, undone: images, each: each))
     }
 
     deinit { release() }
@@ -100,29 +149,30 @@ public final class Reservation: Sendable {
     /// Images that it holds places for; 0 once released.
     public var images: Int { held.withLock { $0?.images ?? 0 } }
 
-    /// Takes further places, so that it holds `images` in all, once a request has shown how many it brings. Only their
-    /// number counts here: nobody waits longer for being more.
+    /// Takes further places, so that it holds `images` in all, once a request has shown what it brings. Only their number
+    /// counts here: nobody waits longer for being more.
     ///
     /// - Returns: false, with nothing changed, where there aren't that many or it has been released.
-    public func grow(to images: Int) -> Bool {
+    public func grow(to images: Int, of kind: WorkKind) -> Bool {
         held.withLock { held in
-            guard let now = held else { return false }
-            let more = images - now.images
-            guard more > 0 else { return true }
-            guard admission.take(more) else { return false }
-            held = Held(images: images, undone: now.undone + more)
+            guard var now = held else { return false }
+            let images = max(images, now.images)
+            guard let each = admission.exchange(now, for: images, of: kind) else { return false }
+            now.undone += images - now.images
+            (now.images, now.each) = (images, each)
+            held = now
             return true
         }
     }
 
     /// One of its images needs no more work; its place is held on.
     public func finishOne() {
-        let isOne = held.withLock { held in
-            guard let now = held, now.undone > 0 else { return false }
+        let each: Duration? = held.withLock { held in
+            guard let now = held, now.undone > 0 else { return nil }
             held?.undone -= 1
-            return true
+            return now.each
         }
-        if isOne { admission.giveBack(0, undone: 1) }
+        if let each { admission.giveBack(0, undone: 1, each: each) }
     }
 
     /// Gives the places back; once.
@@ -131,6 +181,6 @@ public final class Reservation: Sendable {
             defer { held = nil }
             return held
         }
-        if let held { admission.giveBack(held.images, undone: held.undone) }
+        if let held { admission.giveBack(held.images, undone: held.undone, each: held.each) }
     }
 }

@@ -9,11 +9,6 @@ public struct Job: Sendable, PlannerEntry {
         case decode([Int32], DecodeOptions)
         case reconstruct(RGBImage, EncodeOptions, DecodeOptions)
         case codebook
-
-        /// Whether it is an image's, all of which take about as long.
-        public var isOfAnImage: Bool {
-            if case .codebook = self { false } else { true }
-        }
     }
 
     public enum Output: Sendable {

@@ -22,7 +22,8 @@ struct Decoding: Sendable {
     func start(
         finish: @escaping @Sendable ([Result<DecodedImage, ServiceError>]) throws(ServiceError) -> Void
     ) throws(ServiceError) {
-        try context.admit(sequences.count, service.admission)
+        let kind = WorkKind(.decode, model: model.id, steps: parameters.decode.steps)
+        try context.admit(sequences.count, of: kind, service.admission)
         let collector = Collector<DecodedImage>(count: sequences.count) { results in
             context.attempt { () throws(ServiceError) in
                 if let error = wholeError(of: results) { throw error }

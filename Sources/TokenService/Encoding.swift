@@ -16,7 +16,7 @@ struct Encoding: Sendable {
         finish: @escaping @Sendable ([Result<EncodedImage, ServiceError>]) throws(ServiceError) -> Void
     ) throws(ServiceError) {
         let count = body.count
-        try context.admit(count, service.admission)
+        try context.admit(count, of: WorkKind(.encode, model: model.id), service.admission)
         let collector = Collector<EncodedImage>(count: count) { results in
             service.workers.run(urgent: true) {
                 context.attempt { () throws(ServiceError) in

@@ -70,7 +70,7 @@ extension ServiceError {
         return ServiceError(
             429, "queue_full",
             "the queue has no room for this request: it takes \(admission.capacity) images\(time)",
-            retryAfter: max(1, Int((admission.pace / .seconds(1)).rounded(.up))))
+            retryAfter: max(1, Int((admission.timeToRoom / .seconds(1)).rounded(.up))))
     }
 
     static func unknownModel(_ id: String, known: [String]) -> ServiceError {

@@ -72,11 +72,12 @@ extension TokenService {
         completion: @escaping @Sendable (Result<Job.Output, ServiceError>) -> Void
     ) {
         context.submitted(to: model.id)
+        let kind = WorkKind(work, of: model.id)
         engine.submit(
             Job(model: model, work: work, deadline: context.deadline, ticket: context.ticket) { outcome in
                 self.metrics.ended(work, on: model, outcome)
                 context.finishedOne()
-                if work.isOfAnImage, outcome.inference > .zero { self.admission.observe(outcome.inference) }
+                if let kind, outcome.inference > .zero { self.admission.observe(outcome.inference, of: kind) }
                 context.record { timings in
                     timings.queue = max(timings.queue, outcome.queued)
                     timings.inference += outcome.inference

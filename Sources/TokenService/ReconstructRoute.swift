@@ -38,6 +38,8 @@ enum ReconstructRoute {
         guard body.count == 1 else {
             throw .badOption(body.name, "found \(body.count) pictures, expected one")
         }
+        let kind = WorkKind(.reconstruct, model: model.id, steps: decode.decode.steps)
+        try context.admit(1, of: kind, service.admission)
         let picture = try context.timed(\.preprocess) { () throws(ServiceError) in
             try service.prepare(body, 0, options: encode.picture, for: model)
         }

@@ -81,8 +81,8 @@ final class RequestContext: Sendable {
     }
 
     /// Takes places for all of its images.
-    func admit(_ images: Int, _ admission: Admission) throws(ServiceError) {
-        guard reservation.grow(to: images) else { throw .queueFull(admission) }
+    func admit(_ images: Int, of kind: WorkKind, _ admission: Admission) throws(ServiceError) {
+        guard reservation.grow(to: images, of: kind) else { throw .queueFull(admission) }
     }
 
     /// Names the contract in every answer from here on.

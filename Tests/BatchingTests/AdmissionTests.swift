@@ -2,6 +2,9 @@ import Batching
 import Dispatch
 import Testing
 
+private let encode = WorkKind(.encode, model: "m")
+private let decode = WorkKind(.decode, model: "m")
+
 @Test func admitsUpToItsCapacity() throws {
     let admission = Admission(capacity: 4)
     let first = try #require(admission.reserve(3))
@@ -29,14 +32,14 @@ import Testing
 @Test func reservationsGrowOrStayAsTheyAre() throws {
     let admission = Admission(capacity: 4)
     let reservation = try #require(admission.reserve(1))
-    #expect(reservation.grow(to: 3))
+    #expect(reservation.grow(to: 3, of: encode))
     #expect(admission.images == 3)
-    #expect(!reservation.grow(to: 5))
+    #expect(!reservation.grow(to: 5, of: encode))
     #expect(reservation.images == 3)
-    #expect(reservation.grow(to: 2))
+    #expect(reservation.grow(to: 2, of: encode))
     #expect(admission.images == 3)
     reservation.release()
-    #expect(!reservation.grow(to: 4))
+    #expect(!reservation.grow(to: 4, of: encode))
     #expect(admission.images == 0)
 }
 
@@ -59,12 +62,15 @@ func refusesWhatNeverFits(images: Int) {
     let admission = Admission(capacity: 100, longestWait: .seconds(8), least: 3)
     // Nothing is known of the time before the first is done.
     let many = try #require(admission.reserve(20))
-    admission.observe(.seconds(1))
+    admission.observe(.seconds(1), of: encode)
+    #expect(!admission.isFull)
+    // Whoever is in may grow: what it brings comes after its own.
+    #expect(many.grow(to: 21, of: encode))
+    #expect(admission.work == .seconds(21))
+    #expect(admission.timeToRoom == .seconds(13))
     #expect(admission.isFull)
     #expect(admission.reserve(1) == nil)
     #expect(admission.reserve(0) != nil)
-    // Whoever is in may grow: what it brings comes after its own.
-    #expect(many.grow(to: 21))
     for _ in 0..<13 { many.finishOne() }
     #expect(admission.images == 21)
     #expect(!admission.isFull)
@@ -77,22 +83,35 @@ func refusesWhatNeverFits(images: Int) {
     one.release()
     many.release()
     one.finishOne()
-    #expect(admission.images == 0)
-    // However slow, a batch is let in, counted anew.
-    admission.observe(.seconds(1000))
-    let batch = try #require(admission.reserve(2))
-    #expect(!admission.isFull)
-    #expect(batch.grow(to: 3))
-    #expect(admission.isFull)
+    #expect(admission.images == 0 && admission.work == .zero)
 }
 
-@Test func thePaceFollowsTheLatest() {
-    let admission = Admission(capacity: 1)
-    #expect(admission.pace == .zero)
-    admission.observe(.seconds(8))
-    #expect(admission.pace == .seconds(8))
-    admission.observe(.seconds(16))
-    #expect(admission.pace == .seconds(9))
-    admission.observe(.seconds(1))
-    #expect(admission.pace == .seconds(8))
+@Test func aBatchIsLetInHoweverSlow() throws {
+    let admission = Admission(capacity: 100, longestWait: .seconds(8), least: 3)
+    admission.observe(.seconds(1000), of: decode)
+    let batch = try #require(admission.reserve(2))
+    #expect(!admission.isFull)
+    #expect(batch.grow(to: 3, of: decode))
+    #expect(admission.isFull)
+    #expect(admission.work == .seconds(3000))
+}
+
+@Test func theWorkIsThatOfItsKind() throws {
+    let admission = Admission(capacity: 100, longestWait: .seconds(8), least: 1)
+    admission.observe(.seconds(32), of: decode)
+    admission.observe(.seconds(64), of: decode)
+    admission.observe(.milliseconds(100), of: encode)
+    let fast = try #require(admission.reserve(1))
+    // Until it has told what it is, it may be anything.
+    #expect(admission.work > .seconds(20))
+    #expect(fast.grow(to: 10, of: encode))
+    #expect(admission.work == .seconds(1))
+    fast.finishOne()
+    #expect(admission.work == .milliseconds(900))
+    let slow = try #require(admission.reserve(1))
+    #expect(slow.grow(to: 1, of: decode))
+    #expect(admission.work == .milliseconds(36_900))
+    slow.release()
+    fast.release()
+    #expect(admission.work == .zero)
 }
