@@ -12,7 +12,7 @@ import random
 import struct
 import sys
 
-WIDTH, LAYERS, CODES, HIDDEN = 256, 4, 512, 32
+WIDTH, LAYERS, CODES, HIDDEN = 128, 2, 512, 32
 
 
 def norm(name, width):

@@ -15,8 +15,9 @@ public final class Admission: Sendable {
         var work = Duration.zero
         /// An image's work by its kind, moving means.
         var paces: [WorkKind: Duration] = [:]
-        /// The same over all kinds; zero before the first image.
-        var pace = Duration.zero
+
+        /// What an image takes at least that nothing is known of: little, as it is soon known.
+        var leastPace: Duration { paces.values.min() ?? .zero }
     }
 
     /// Images at most.
@@ -52,7 +53,8 @@ public final class Admission: Sendable {
     public func reserve(_ images: Int) -> Reservation? {
         let pace: Duration? = state.withLock { state in
             guard images >= 0, !isFull(state) || images == 0 else { return nil }
-            return take(images, each: state.pace, &state) ? state.pace : nil
+            let pace = state.leastPace
+            return take(images, each: pace, &state) ? pace : nil
         }
         return pace.map { Reservation(admission: self, images: images, each: $0) }
     }
@@ -61,8 +63,6 @@ public final class Admission: Sendable {
     public func observe(_ span: Duration, of kind: WorkKind) {
         state.withLock { state in
             state.paces[kind] = state.paces[kind].map { $0 + (span - $0) / 8 } ?? span
-            // Slower: in a mix of kinds it should be the mean of them, not the last one's.
-            state.pace = state.pace == .zero ? span : state.pace + (span - state.pace) / 32
         }
     }
 
@@ -85,7 +85,7 @@ public final class Admission: Sendable {
         _ held: Reservation.Held, for images: Int, of kind: WorkKind
     ) -> Duration? {
         state.withLock { state in
-            let each = state.paces[kind] ?? state.pace
+            let each = state.paces[kind] ?? state.leastPace
             guard take(images - held.images, each: each, &state) else { return nil }
             state.work += (each - held.each) * held.undone
             return each
