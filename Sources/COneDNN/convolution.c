@@ -5,14 +5,48 @@
 #include <stdlib.h>
 
 static dnnl_engine_t engine;
+static pthread_key_t pad_of_thread;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
+// A thread's scratchpad. Its convolutions run one after another, and taking megabytes anew for each costs the kernel's
+// zeroing of every page.
+struct pad {
+    void *room;
+    size_t bytes;
+};
+
+static void free_pad(void *of) {
+    struct pad *pad = of;
+    free(pad->room);
+    free(pad);
+}
+
 static void open_engine(void) {
+    if (pthread_key_create(&pad_of_thread, free_pad) != 0) return;
     if (dnnl_engine_create(&engine, dnnl_cpu, 0) != dnnl_success) engine = NULL;
 }
 
-// Everything but the engine is the convolution's own, so that it may be made on one thread and run on another. That is
-// why the scratchpad is too: the library's belongs to the thread that made the primitive.
+// NULL where there is no memory. As large as the thread's largest convolution has needed.
+static void *scratchpad(size_t bytes) {
+    struct pad *pad = pthread_getspecific(pad_of_thread);
+    if (!pad) {
+        pad = calloc(1, sizeof *pad);
+        if (!pad) return NULL;
+        if (pthread_setspecific(pad_of_thread, pad) != 0) {
+            free(pad);
+            return NULL;
+        }
+    }
+    if (pad->bytes >= bytes) return pad->room;
+    free(pad->room);
+    pad->bytes = 0;
+    if (posix_memalign(&pad->room, 64, bytes) != 0) pad->room = NULL;
+    if (pad->room) pad->bytes = bytes;
+    return pad->room;
+}
+
+// Everything but the engine and the scratchpad is the convolution's own, so that it may be made on one thread and run on
+// another: the library's own scratchpad belongs to the thread that made the primitive.
 struct td_convolution {
     dnnl_stream_t stream;
     dnnl_primitive_t primitive;
@@ -121,15 +155,14 @@ int td_run(td_convolution *c, const float *x, float *y) {
     dnnl_exec_arg_t args[5] = {{DNNL_ARG_SRC, c->x}, {DNNL_ARG_WEIGHTS, c->weights}, {DNNL_ARG_DST, c->y}};
     int count = 3;
     if (c->bias) args[count++] = (dnnl_exec_arg_t){DNNL_ARG_BIAS, c->bias};
-    void *scratch = NULL;
     if (c->scratch) {
-        if (posix_memalign(&scratch, 64, c->scratch_bytes) != 0) return dnnl_out_of_memory;
-        dnnl_memory_set_data_handle(c->scratch, scratch);
+        void *pad = scratchpad(c->scratch_bytes);
+        if (!pad) return dnnl_out_of_memory;
+        dnnl_memory_set_data_handle(c->scratch, pad);
         args[count++] = (dnnl_exec_arg_t){DNNL_ARG_SCRATCHPAD, c->scratch};
     }
     dnnl_status_t status = dnnl_primitive_execute(c->primitive, c->stream, count, args);
     if (status == dnnl_success) status = dnnl_stream_wait(c->stream);
-    free(scratch);
     return status;
 }
 
