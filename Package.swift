@@ -77,6 +77,8 @@ let package = Package(
         .target(name: "CheckpointBuilders", path: "Tests/CheckpointBuilders", swiftSettings: strict),
         .target(name: "MetricsReader", path: "Tests/MetricsReader", swiftSettings: strict),
         .target(
+            name: "SocketClient", dependencies: ["HTTPServer"], path: "Tests/SocketClient", swiftSettings: strict),
+        .target(
             name: "FuzzTargets",
             dependencies: [
                 "HTTPWire", "JSON", "TokenService", "Checkpoint", "CheckpointBuilders", "ImageInput", "TokenizerCore",
@@ -88,7 +90,7 @@ let package = Package(
         tests("Checkpoint", ["JSON", "CheckpointBuilders"], exclude: ["Fixtures"]),
         tests("ImageInput", ["CCodecs", "Recipe", "JSON", "TokenizerCore"], exclude: ["Fixtures"]),
         tests("HTTPWire", []),
-        tests("HTTPServer", ["HTTPWire"]),
+        tests("HTTPServer", ["HTTPWire", "SocketClient"]),
         tests("Metrics", ["MetricsReader"]),
         tests("Batching", ["TokenizerCore"]),
         tests(
@@ -98,14 +100,16 @@ let package = Package(
             "TokenService",
             [
                 "HTTPServer", "HTTPWire", "ImageInput", "JSON", "Batching", "TokenizerCore", "Models", "Recipe",
-                "MetricsReader", logging,
+                "MetricsReader", "SocketClient", logging,
             ]),
         tests(
             "Training",
             ["Models", "Checkpoint", "Tensor", "CKernels", "ImageInput", "JSON", "TokenizerCore", "Recipe"],
             exclude: ["Fixtures"]),
         tests("Recipe", ["TokenizerCore"]),
-        tests("tessera", ["Models", "ImageInput", "JSON", "TokenizerCore", "TokenService", "Recipe", logging]),
+        tests(
+            "tessera",
+            ["Models", "ImageInput", "JSON", "TokenizerCore", "TokenService", "Recipe", "SocketClient", logging]),
     ]
 )
 

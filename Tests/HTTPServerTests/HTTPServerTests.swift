@@ -2,6 +2,7 @@ import Dispatch
 import Glibc
 import HTTPServer
 import HTTPWire
+import SocketClient
 import Synchronization
 import Testing
 
@@ -74,7 +75,7 @@ import Testing
 
     @Test func fewAnswersAreMadeAheadForAClientThatDoesNotRead() async throws {
         let fixture = try Fixture()
-        let client = Client()
+        let client = SocketClient()
         var size: Int32 = 4096
         setsockopt(client.descriptor, SOL_SOCKET, SO_RCVBUF, &size, socklen_t(MemoryLayout<Int32>.size))
         try client.connect(to: fixture.address)
@@ -192,7 +193,7 @@ import Testing
 }
 
 @Suite(.serialized) struct DepartureTests {
-    private func heldRequest(_ fixture: Fixture) throws -> Client {
+    private func heldRequest(_ fixture: Fixture) throws -> SocketClient {
         let client = try fixture.client()
         try client.send("GET /hold HTTP/1.1\r\nHost: a\r\n\r\n")
         #expect(eventually { fixture.handler.held.count == 1 })
@@ -270,7 +271,7 @@ import Testing
                 let client = try fixture.client()
                 while true {
                     let answer = try client.get("/slow")
-                    guard answer.status == 200 else { throw Client.Failure.ended(received: 0, errno: 0) }
+                    guard answer.status == 200 else { throw SocketClient.Failure.ended(received: 0, errno: 0) }
                     if answer.head.contains("Connection: close") { return }
                 }
             }
@@ -278,7 +279,7 @@ import Testing
         #expect(eventually { fixture.handler.handled > 200 })
         #expect(await fixture.stop() == 0)
         for thread in threads { try thread.join() }
-        #expect(throws: Client.Failure.self) { try fixture.client() }
+        #expect(throws: SocketClient.Failure.self) { try fixture.client() }
     }
 
     @Test func theEndOfTheGraceCountsWhatIsLost() async throws {

@@ -1,6 +1,7 @@
 import Glibc
 import HTTPServer
 import HTTPWire
+import SocketClient
 import Testing
 
 struct ListenAddressTests {
@@ -116,7 +117,7 @@ struct ListenAddressTests {
             let fixture = try Fixture()
             let warm = try fixture.client()
             #expect(try warm.get("/").status == 200)
-            let clients = (0..<10).map { _ in Client() }
+            let clients = (0..<10).map { _ in SocketClient() }
             let highest = clients.map(\.descriptor).max() ?? 0
             var limit = rlimit()
             getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
@@ -204,7 +205,7 @@ struct ListenAddressTests {
             ("GET /a HTTP/1.1\r\n\r\n", "wire none PEER"),
         ]
         for (request, expected) in cases {
-            let client = try Client(to: bound)
+            let client = try SocketClient(to: bound)
             try client.send(request)
             let text = try client.read().text
             if listen == "unix" {

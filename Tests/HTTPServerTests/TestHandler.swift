@@ -2,6 +2,7 @@ import Dispatch
 import Glibc
 import HTTPServer
 import HTTPWire
+import SocketClient
 import Synchronization
 
 /// `/echo` answers the body, `/big?n=` so many bytes, `/hold` when told to, `/slow` after 20 ms, `/drop` never, and
@@ -70,7 +71,7 @@ struct Fixture {
         address = try server.start()[0]
     }
 
-    func client() throws -> Client { try Client(to: address) }
+    func client() throws -> SocketClient { try SocketClient(to: address) }
 
     /// Ends the server and expects that nothing was lost.
     func stop() async -> Int { await server.shutdown(grace: .seconds(120)) }

@@ -4,6 +4,7 @@ import ImageInput
 import JSON
 import Models
 import Recipe
+import SocketClient
 import Testing
 import TokenizerCore
 
@@ -18,10 +19,10 @@ struct EndToEndTests {
         _ path: String, _ type: String, _ body: [UInt8], port: UInt16
     ) async throws -> (succeeded: Bool, body: [UInt8]) {
         try await Task.detached {
-            let socket = try Socket(port: port)
-            try socket.write("POST", path, ["Content-Type: \(type)"], body)
-            let (head, answer) = try socket.read()
-            return (head.hasPrefix("HTTP/1.1 200 "), answer)
+            let socket = try SocketClient(port: port)
+            try socket.send("POST", path, ["Content-Type: \(type)"], body)
+            let answer = try socket.read()
+            return (answer.status == 200, answer.body)
         }.value
     }
 

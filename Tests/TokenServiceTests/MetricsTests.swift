@@ -3,6 +3,7 @@ import HTTPServer
 import HTTPWire
 import JSON
 import MetricsReader
+import SocketClient
 import Testing
 import TokenizerCore
 
@@ -205,11 +206,11 @@ extension Client {
         guard case .tcp(_, let port) = try #require(try server.start().first) else { return }
         #expect(try client.page().value("tessera_connections") == 0)
         do {
-            let socket = try Socket(port: port)
-            let other = try Socket(port: port)
-            try other.write("GET", "/health/live", [], [])
+            let socket = try SocketClient(port: port)
+            let other = try SocketClient(port: port)
+            try other.send("GET", "/health/live", [], [])
             #expect(try other.read().head.hasPrefix("HTTP/1.1 200 "))
-            try socket.write("GET", "/metrics", [], [])
+            try socket.send("GET", "/metrics", [], [])
             let page = try MetricsPage(String(decoding: try socket.read().body, as: UTF8.self))
             #expect(page.value("tessera_connections") == 2)
             #expect(page.value("tessera_http_requests_total", ["route": "/health/live", "code": "200"]) == 1)

@@ -1,8 +1,8 @@
 import Dispatch
 import Foundation
-import Glibc
 import HTTPServer
 import JSON
+import SocketClient
 import Testing
 import TokenizerCore
 
@@ -27,20 +27,20 @@ private func serving(_ client: Client, _ body: (UInt16) throws -> Void) throws {
     @Test func oneConnectionServesManyRequests() throws {
         let client = try Client()
         try serving(client) { port in
-            let socket = try Socket(port: port)
-            try socket.write("POST", "/v1/encode", ["Content-Type: image/png", "X-Request-Id: first"], png(5))
+            let socket = try SocketClient(port: port)
+            try socket.send("POST", "/v1/encode", ["Content-Type: image/png", "X-Request-Id: first"], png(5))
             let tokens = try socket.read()
             #expect(tokens.head.hasPrefix("HTTP/1.1 200 OK\r\n"))
             #expect(tokens.head.contains("\r\nX-Request-Id: first"))
             #expect(try JSONValue.parse(tokens.body)["data"]?[0]?["tokens"] == [5, 5, 5, 5])
             let body = Array(#"{"tokens":[5,6,7,8],"contract":"aa11"}"#.utf8)
-            try socket.write("POST", "/v1/decode", ["Content-Type: application/json"], body)
+            try socket.send("POST", "/v1/decode", ["Content-Type: application/json"], body)
             let picture = try socket.read()
             #expect(picture.head.contains("\r\nContent-Type: image/png"))
             #expect(try firstPixel(picture.body) == [15, 6, 0])
-            try socket.write("GET", "/health", [], [])
+            try socket.send("GET", "/health", [], [])
             #expect(try socket.read().body == Array(#"{"status":"ready"}"#.utf8))
-            try socket.write("GET", "/nowhere", [], [])
+            try socket.send("GET", "/nowhere", [], [])
             #expect(try socket.read().head.hasPrefix("HTTP/1.1 404 Not Found\r\n"))
         }
     }
@@ -48,9 +48,9 @@ private func serving(_ client: Client, _ body: (UInt16) throws -> Void) throws {
     @Test func aBodyOverTheLimitIsRefusedBeforeItIsSent() throws {
         let client = try Client()
         try serving(client) { port in
-            let socket = try Socket(port: port)
+            let socket = try SocketClient(port: port)
             let head = "POST /v1/encode HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: 20971521\r\n"
-            try socket.write(Array((head + "Expect: 100-continue\r\n\r\n").utf8))
+            try socket.send(Array((head + "Expect: 100-continue\r\n\r\n").utf8))
             let answer = try socket.read()
             #expect(answer.head.hasPrefix("HTTP/1.1 413 "))
             #expect(try JSONValue.parse(answer.body)["error"]?["request_id"] != nil)
@@ -60,17 +60,15 @@ private func serving(_ client: Client, _ body: (UInt16) throws -> Void) throws {
     @Test func aClientThatLeavesIsNoticedWhileItWaits() throws {
         let client = try Client()
         try serving(client) { port in
-            let first = try Socket(port: port)
+            let first = try SocketClient(port: port)
             client.gate.close()
-            try first.write("POST", "/v1/encode", ["Content-Type: image/png"], png(1))
+            try first.send("POST", "/v1/encode", ["Content-Type: image/png"], png(1))
             try #require(client.gate.awaitArrival())
             do {
-                let second = try Socket(port: port)
-                try second.write("POST", "/v1/encode", ["Content-Type: image/png"], png(2))
+                let second = try SocketClient(port: port)
+                try second.send("POST", "/v1/encode", ["Content-Type: image/png"], png(2))
                 #expect(eventually { client.service.engine.waiting > 0 })
-                var linger = Glibc.linger(l_onoff: 1, l_linger: 0)
-                setsockopt(
-                    second.descriptor, SOL_SOCKET, SO_LINGER, &linger, socklen_t(MemoryLayout<Glibc.linger>.size))
+                second.reset()
             }
             // Closed with a reset: its work leaves the queue although the engine is held.
             #expect(eventually { client.service.engine.waiting == 0 })
@@ -84,9 +82,9 @@ private func serving(_ client: Client, _ body: (UInt16) throws -> Void) throws {
         let ended = DispatchSemaphore(value: 0)
         let server = HTTPServer(configuration: .init(listen: ["127.0.0.1:0"]), handler: client.service)
         guard case .tcp(_, let port) = try #require(try server.start().first) else { return }
-        let socket = try Socket(port: port)
+        let socket = try SocketClient(port: port)
         client.gate.close()
-        try socket.write("POST", "/v1/encode", ["Content-Type: image/png"], png(1))
+        try socket.send("POST", "/v1/encode", ["Content-Type: image/png"], png(1))
         try #require(client.gate.awaitArrival())
         client.service.beginDrain()
         client.service.refuseRequests()

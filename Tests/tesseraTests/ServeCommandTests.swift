@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import JSON
+import SocketClient
 import Testing
 
 @testable import tessera
@@ -33,10 +34,10 @@ import Testing
     /// The status of an answer.
     private func status(_ service: ServedProcess, _ path: String, key: String?, id: String = "x") throws -> Int? {
         let field = key.map { "Authorization: Bearer \($0)\r\n" } ?? ""
-        let connection = try ServedProcess.Connection(port: service.port)
+        let connection = try SocketClient(port: service.port)
         let head = "GET \(path) HTTP/1.1\r\nHost: x\r\nX-Request-Id: \(id)\r\nConnection: close\r\n\(field)\r\n"
-        try connection.write(Array(head.utf8))
-        return connection.read()?.status
+        try connection.send(Array(head.utf8))
+        return try connection.read().status
     }
 
     @Test func keysAreReadAgainAtSIGHUP() throws {

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import SocketClient
 import Synchronization
 import Testing
 
@@ -61,10 +62,11 @@ final class ServedProcess: @unchecked Sendable {
     }
 
     /// One request over a connection of its own.
-    func ask(_ method: String, _ target: String, type: String = "", _ body: [UInt8] = []) throws -> Answer {
-        let connection = try Connection(port: port)
-        try connection.write(Self.request(method, target, type: type, body))
-        return try #require(connection.read(), "the connection ended without an answer")
+    func ask(_ method: String, _ target: String, type: String = "", _ body: [UInt8] = []) throws -> SocketClient.Answer
+    {
+        let connection = try SocketClient(port: port)
+        try connection.send(Self.request(method, target, type: type, body))
+        return try connection.read()
     }
 
     /// A reading without labels.
@@ -79,66 +81,5 @@ final class ServedProcess: @unchecked Sendable {
             "\(method) \(target) HTTP/1.1\r\nHost: x\r\nContent-Length: \(body.count)\r\n"
             + (type.isEmpty ? "" : "Content-Type: \(type)\r\n") + "Connection: close\r\n\r\n"
         return Array(head.utf8) + body
-    }
-
-    struct Answer: Sendable {
-        let status: Int
-        let head: String
-        let body: [UInt8]
-    }
-
-    /// A blocking connection; what takes longer than a minute fails.
-    final class Connection: Sendable {
-        private let descriptor: Int32
-
-        init(port: UInt16) throws {
-            descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-            var limit = timeval(tv_sec: 60, tv_usec: 0)
-            setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-            var address = sockaddr_in()
-            address.sin_family = sa_family_t(AF_INET)
-            address.sin_port = port.bigEndian
-            address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-            let descriptor = descriptor
-            let status = withUnsafePointer(to: &address) { pointer in
-                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-                }
-            }
-            try #require(status == 0)
-        }
-
-        deinit { close(descriptor) }
-
-        func write(_ bytes: [UInt8]) throws {
-            var sent = 0
-            while sent < bytes.count {
-                let count = bytes[sent...].withUnsafeBytes {
-                    Glibc.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
-                }
-                try #require(count > 0)
-                sent += count
-            }
-        }
-
-        /// Everything until the other side closes; `nil` where that is no whole answer.
-        func read() -> Answer? {
-            var bytes: [UInt8] = []
-            var buffer = [UInt8](repeating: 0, count: 65_536)
-            while true {
-                let count = recv(descriptor, &buffer, buffer.count, 0)
-                guard count > 0 else { break }
-                bytes += buffer[..<count]
-            }
-            guard let end = bytes.firstRange(of: Array("\r\n\r\n".utf8)) else { return nil }
-            let head = String(decoding: bytes[..<end.lowerBound], as: UTF8.self)
-            let lines = head.split(separator: "\r\n")
-            let field = lines.first { $0.lowercased().hasPrefix("content-length: ") }
-            let fields = lines.first?.split(separator: " ") ?? []
-            guard fields.count > 1, let status = Int(fields[1]), let length = field.flatMap({ Int($0.dropFirst(16)) })
-            else { return nil }
-            let body = Array(bytes[end.upperBound...])
-            return body.count == length ? Answer(status: status, head: head, body: body) : nil
-        }
     }
 }

@@ -3,6 +3,7 @@ import ImageInput
 import JSON
 import Models
 import Recipe
+import SocketClient
 import Testing
 import TokenizerCore
 
@@ -71,14 +72,14 @@ import TokenizerCore
         let service = try serving(folder)
         let request = ServedProcess.request("POST", "/v1/encode", type: "image/png", encodePNG(Self.picture))
         let connections = try (0..<200).map { _ in
-            let connection = try ServedProcess.Connection(port: service.port)
-            try connection.write(request)
+            let connection = try SocketClient(port: service.port)
+            try connection.send(request)
             return connection
         }
         try #require(
             try ServedProcess.eventually { try service.metric("tessera_connections") ?? 0 > 200 })
         service.send(SIGTERM)
-        let all = connections.map { $0.read() }
+        let all = connections.map { try? $0.read() }
         service.process.waitUntilExit()
         #expect(service.process.terminationReason == .exit && service.process.terminationStatus == 0, "\(service.text)")
         for answer in all {
@@ -115,8 +116,8 @@ import TokenizerCore
         let service = try serving(folder, ["--grace", "0"])
         let sequences = JSONValue([JSONValue](repeating: JSONValue([Int32](repeating: 7, count: 64)), count: 64))
         let body: JSONValue = ["tokens": sequences, "steps": 64]
-        let connection = try ServedProcess.Connection(port: service.port)
-        try connection.write(ServedProcess.request("POST", "/v1/decode", type: "application/json", body.write()))
+        let connection = try SocketClient(port: service.port)
+        try connection.send(ServedProcess.request("POST", "/v1/decode", type: "application/json", body.write()))
         try #require(try ServedProcess.eventually { try service.metric("tessera_queue_depth") ?? 0 > 0 })
         service.send(SIGTERM)
         service.process.waitUntilExit()

@@ -4,18 +4,18 @@ import HTTPServer
 /// A blocking client that says exactly what it is told; every call gives up after a minute.
 ///
 /// `@unchecked Sendable`: at most one thread sends and one reads.
-final class Client: @unchecked Sendable {
-    private(set) var descriptor: Int32
+package final class SocketClient: @unchecked Sendable {
+    package private(set) var descriptor: Int32
     private var unread: [UInt8] = []
 
-    struct Answer {
-        var status = 0
-        var head = ""
-        var body: [UInt8] = []
-        var text: String { String(decoding: body, as: UTF8.self) }
+    package struct Answer: Sendable {
+        package var status = 0
+        package var head = ""
+        package var body: [UInt8] = []
+        package var text: String { String(decoding: body, as: UTF8.self) }
     }
 
-    enum Failure: Error {
+    package enum Failure: Error {
         case cannotConnect(Int32)
         case cannotSend(Int32)
         /// The peer closed or reset, or stayed silent, with this much of an answer received.
@@ -23,14 +23,14 @@ final class Client: @unchecked Sendable {
     }
 
     /// A socket that isn't connected yet.
-    init(family: Int32 = AF_INET) {
+    package init(family: Int32 = AF_INET) {
         descriptor = socket(family, Int32(SOCK_STREAM.rawValue), 0)
         var limit = timeval(tv_sec: 60, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     }
 
-    convenience init(to address: ListenAddress) throws {
+    package convenience init(to address: ListenAddress) throws {
         switch address {
         case .unix: self.init(family: AF_UNIX)
         case .tcp(let host, _): self.init(family: host.contains(":") ? AF_INET6 : AF_INET)
@@ -38,9 +38,11 @@ final class Client: @unchecked Sendable {
         try connect(to: address)
     }
 
+    package convenience init(port: UInt16) throws { try self.init(to: .tcp(host: "127.0.0.1", port: port)) }
+
     deinit { end() }
 
-    func connect(to address: ListenAddress) throws {
+    package func connect(to address: ListenAddress) throws {
         let status: Int32
         switch address {
         case .unix(let path):
@@ -72,9 +74,9 @@ final class Client: @unchecked Sendable {
         }
     }
 
-    func send(_ text: String) throws { try send(Array(text.utf8)) }
+    package func send(_ text: String) throws { try send(Array(text.utf8)) }
 
-    func send(_ bytes: [UInt8]) throws {
+    package func send(_ bytes: [UInt8]) throws {
         var rest = bytes[...]
         while !rest.isEmpty {
             let count = rest.withUnsafeBytes {
@@ -86,7 +88,7 @@ final class Client: @unchecked Sendable {
     }
 
     /// Sends until the socket takes no more or `limit` bytes are sent. Returns how many were.
-    func sendWithoutWaiting(atMost limit: Int) -> Int {
+    package func sendWithoutWaiting(atMost limit: Int) -> Int {
         let chunk = [UInt8](repeating: 0x61, count: 64 << 10)
         var sent = 0
         var idleRounds = 0
@@ -104,19 +106,26 @@ final class Client: @unchecked Sendable {
         return sent
     }
 
-    func get(_ path: String, _ fields: String = "") throws -> Answer {
+    package func send(_ method: String, _ target: String, _ fields: [String] = [], _ body: [UInt8] = []) throws {
+        let head =
+            "\(method) \(target) HTTP/1.1\r\nHost: x\r\nContent-Length: \(body.count)\r\n"
+            + fields.map { "\($0)\r\n" }.joined() + "\r\n"
+        try send(Array(head.utf8) + body)
+    }
+
+    package func get(_ path: String, _ fields: String = "") throws -> Answer {
         try send("GET \(path) HTTP/1.1\r\nHost: a\r\n\(fields)\r\n")
         return try read()
     }
 
-    func post(_ path: String, _ body: [UInt8], _ fields: String = "") throws -> Answer {
+    package func post(_ path: String, _ body: [UInt8], _ fields: String = "") throws -> Answer {
         try send("POST \(path) HTTP/1.1\r\nHost: a\r\nContent-Length: \(body.count)\r\n\(fields)\r\n")
         try send(body)
         return try read()
     }
 
     /// The next answer, interim ones included.
-    func read() throws -> Answer {
+    package func read() throws -> Answer {
         let end = Array("\r\n\r\n".utf8)
         var searched = 0
         while true {
@@ -156,21 +165,21 @@ final class Client: @unchecked Sendable {
     }
 
     /// Whether the peer's FIN is what comes next.
-    func isAtEnd() -> Bool {
+    package func isAtEnd() -> Bool {
         var byte: UInt8 = 0
         return unread.isEmpty && recv(descriptor, &byte, 1, 0) == 0
     }
 
-    func finishWriting() { shutdown(descriptor, Int32(SHUT_WR)) }
+    package func finishWriting() { shutdown(descriptor, Int32(SHUT_WR)) }
 
     /// Closes with RST in place of FIN.
-    func reset() {
+    package func reset() {
         var option = linger(l_onoff: 1, l_linger: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_LINGER, &option, socklen_t(MemoryLayout<linger>.size))
         end()
     }
 
-    func end() {
+    package func end() {
         if descriptor >= 0 { close(descriptor) }
         descriptor = -1
     }
