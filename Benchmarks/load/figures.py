@@ -3,8 +3,8 @@ in the middle of it all. Each figure is printed beside its bound; exit status 1 
 
     python3 Benchmarks/load/figures.py [--only overload,slow,abuse,idle,company,stop] [--rounds 5] [--model ID=FOLDER]
 
-Needs the release build (or TESSERA=FILE), a C compiler and Linux; run it on an idle machine. The model is a small SFTok
-with random weights unless another is named. Service, generator and clients share the machine's cores.
+Needs the release build (or TESSERA=FILE), a C compiler and Linux; run it on an idle machine. The model is the built-in one
+unless another is named. Service, generator and clients share the machine's cores.
 """
 import argparse
 import json

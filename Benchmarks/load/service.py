@@ -11,17 +11,16 @@ import subprocess
 import tempfile
 import time
 
-import tiny_model
-
 ROOT = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../.."))
 TESSERA = os.path.realpath(os.environ.get("TESSERA", os.path.join(ROOT, ".build/release/tessera")))
 WORK = os.path.join(ROOT, ".build/load")
 PICTURES = os.path.join(ROOT, "Tests/ImageInputTests/Fixtures/pictures")
+BUILT_IN = "revq-mini=" + os.path.join(ROOT, "Sources/tessera/Resources/revq-mini")
 FLOOD = os.path.join(WORK, "flood")
 
 
 def prepare(model=None):
-    """Makes the generator and the model; returns the model's argument for --model."""
+    """Makes the generator; returns the argument of --model."""
     os.makedirs(WORK, exist_ok=True)
     if not os.access(TESSERA, os.X_OK):
         raise SystemExit(f"no executable {TESSERA}; 'make build' makes it")
@@ -30,10 +29,7 @@ def prepare(model=None):
     compiler = shutil.which("clang") or shutil.which("cc") or shutil.which("gcc")
     source = os.path.join(ROOT, "Benchmarks/load/flood.c")
     subprocess.run([compiler, "-O2", "-Wall", "-Wextra", "-Werror", source, "-o", FLOOD], check=True)
-    if model:
-        return model
-    tiny_model.write(os.path.join(WORK, "tiny"))
-    return "tiny=" + os.path.join(WORK, "tiny")
+    return model or BUILT_IN
 
 
 def request(method, target, body=b"", kind=None, more=""):

@@ -107,7 +107,7 @@ class Run:
 
 
 def cases(known):
-    """[(request, the body that answers it)]; a decode takes as long as thirty encodes, so one among sixteen."""
+    """[(request, the body that answers it)]; decodes are slower, so one among seventeen."""
     files = [case.split(":") for case in known.encode * 4 + known.decode[:1]]
     return [(open(data, "rb").read(), open(body, "rb").read()) for data, body in files]
 
