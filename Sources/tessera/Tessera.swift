@@ -12,6 +12,7 @@ struct Tessera: ParsableCommand {
 
     /// Exit 0: done; 1: failed; 2: wrong usage.
     static func main() {
+        Spinning.limit()
         do {
             var command = try parseAsRoot()
             try command.run()

@@ -85,6 +85,14 @@ import Testing
         #expect(result.errors.contains(expected), "\(result.errors)")
     }
 
+    @Test func itsThreadsSpinForShort() throws {
+        let service = try ServedProcess(["--threads", "1"])
+        let environment = try Data(contentsOf: URL(filePath: "/proc/\(service.process.processIdentifier)/environ"))
+        let words = environment.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+        let given = ProcessInfo.processInfo.environment[Spinning.variable]
+        #expect(words.contains("\(Spinning.variable)=\(given ?? Spinning.count)"))
+    }
+
     @Test func theConfigurationIsPrinted() throws {
         let file = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
         defer { try? FileManager.default.removeItem(at: file) }

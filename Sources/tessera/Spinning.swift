@@ -1,0 +1,23 @@
+import Foundation
+
+/// How long libgomp's threads spin while they wait for one another, before they sleep.
+///
+/// Its default is about a hundred times as long. A thread that spins takes time from whoever else could run: the service's
+/// own connections, another program, the other half of its core; beside one busy program two threads computed 1.5 to 2
+/// times as many images with this number, and alone as many or a few more (`README.md`, Limits).
+enum Spinning {
+    static let variable = "GOMP_SPINCOUNT"
+    static let count = "3000"
+
+    /// libgomp reads its settings as it is loaded, which is before any line of ours: so the process executes itself
+    /// again, once, with the variable set. Whoever has set it, or says how to wait at all, is left alone.
+    static func limit() {
+        let environment = ProcessInfo.processInfo.environment
+        guard environment[variable] == nil, environment["OMP_WAIT_POLICY"] == nil,
+            let executable = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        else { return }
+        setenv(variable, count, 1)
+        // Returns only where it fails, and then all goes on as it is.
+        execv(executable, CommandLine.unsafeArgv)
+    }
+}
