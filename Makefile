@@ -5,7 +5,7 @@
 # make soak MINUTES=30         good, bad, slow and vanishing clients together
 # make conformance             real clients, tools and attacks against a running service; SKIP='slow fuzz' leaves out
 # make fuzz                    fuzzes the parsers with libFuzzer, SECONDS=60 each, TARGETS='http json …' for some
-# make asan, make tsan         the tests under AddressSanitizer and LeakSanitizer, under ThreadSanitizer
+# make asan, make tsan         the tests under AddressSanitizer, under ThreadSanitizer
 # make goldens GOLDENS=FOLDER  full-size models against the reference's goldens (gigabytes, minutes)
 SHELL := /bin/bash
 SWIFT ?= swift

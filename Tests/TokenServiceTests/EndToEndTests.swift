@@ -26,7 +26,7 @@ struct EndToEndTests {
         }.value
     }
 
-    @Test(.timeLimit(.minutes(3))) func tenAtOnceEqualTheCommandLine() async throws {
+    @Test(.timeLimit(.minutes(15))) func tenAtOnceEqualTheCommandLine() async throws {
         let folders = [
             "sftok": try TemporaryModel.sftok(.tiny), "revq": try TemporaryModel.revq(.tiny, latentDeviation: 1),
         ]

@@ -69,7 +69,7 @@ import TokenizerCore
     @Test func aStopAmongManyRequestsLosesNone() throws {
         let folder = try TemporaryModel.sftok(.tiny, seed: 1)
         let expected = try known(folder)
-        let service = try serving(folder)
+        let service = try serving(folder, ["--longest-wait", "0"])
         let request = ServedProcess.request("POST", "/v1/encode", type: "image/png", encodePNG(Self.picture))
         let connections = try (0..<200).map { _ in
             let connection = try SocketClient(port: service.port)
