@@ -46,10 +46,14 @@ class Client:
 class Upload(Client):
     """Half of its first request is there when the signal comes, the rest follows."""
 
+    async def live(self):
+        # A connection that said nothing until then would be closed.
+        await self.run.due.wait()
+        await super().live()
+
     async def send(self, writer, data, turn):
         half = len(data) // 2 if turn == 0 else 0
         if half:
-            await self.run.due.wait()
             writer.write(data[:half])
             await self.run.signalled.wait()
             await asyncio.sleep(0.2)
