@@ -1,19 +1,42 @@
 import CKernels
 
-/// Codebooks searched by exhaustive Euclidean distance in float32: `books` books of `count` codes of `dimensions` numbers.
+/// Codebooks searched by Euclidean distance in float32: `books` books of `count` codes of `dimensions` numbers.
+///
+/// The winner is that of an exhaustive search, however it is found.
 public final class Codebooks {
+    /// Codes of a book from which on it is a tree: reading smaller ones whole takes no longer than the network's least
+    /// convolution.
+    private static let treeCount = 32_768
+
     public let books: Int
     public let count: Int
     public let dimensions: Int
-    /// (books, dimensions, count): codes side by side, so that 16 are measured at once.
+    /// (books, dimensions, count): codes side by side, so that 16 are measured at once, and all are read for a query.
+    /// Empty where there is a tree.
     private let transposed: FloatBuffer
+    /// Few are read for a query; a code takes 8 bytes more.
+    private let tree: OpaquePointer?
 
-    /// - Parameter codes: (books, count, dimensions).
-    public init(books: Int, count: Int, dimensions: Int, codes: borrowing FloatBuffer) {
+    /// - Parameters:
+    ///   - codes: (books, count, dimensions).
+    ///   - isTree: whether to make trees; `nil`: where the books are large.
+    public init(books: Int, count: Int, dimensions: Int, codes: borrowing FloatBuffer, isTree: Bool? = nil) {
         self.books = books
         self.count = count
         self.dimensions = dimensions
         precondition(codes.count == books * count * dimensions)
+        let wantsTree = isTree ?? (count >= Self.treeCount)
+        tree = wantsTree ? tk_tree_create(codes.data, books, count, dimensions) : nil
+        transposed =
+            tree == nil
+            ? Self.transposed(codes, books: books, count: count, dimensions: dimensions) : FloatBuffer(count: 0)
+    }
+
+    deinit { tk_tree_free(tree) }
+
+    private static func transposed(
+        _ codes: borrowing FloatBuffer, books: Int, count: Int, dimensions: Int
+    ) -> FloatBuffer {
         let packed = FloatBuffer(count: codes.count)
         for book in 0..<books {
             let base = book * count * dimensions
@@ -23,7 +46,7 @@ public final class Codebooks {
                 for code in 0..<count { out[code] = source[code * dimensions] }
             }
         }
-        transposed = packed
+        return packed
     }
 
     /// Winners of a search and how far the runners-up were behind.
@@ -39,13 +62,17 @@ public final class Codebooks {
         var ids = [Int32](repeating: 0, count: rows)
         var best = [Float](repeating: 0, count: rows)
         var second = best
-        tk_nearest(queries, rows, dimensions, transposed.data, books, count, &ids, &best, &second)
+        if let tree {
+            tk_tree_nearest(tree, queries, rows, &ids, &best, &second)
+        } else {
+            tk_nearest(queries, rows, dimensions, transposed.data, books, count, &ids, &best, &second)
+        }
         return Nearest(ids: ids, margins: zip(best, second).map { $1.squareRoot() - $0.squareRoot() })
     }
 
-    /// Distances (rows, count) of every query to every code of the only book.
+    /// Distances (rows, count) of every query to every code of the only book, which isn't a tree.
     public func distances(_ queries: Plane, _ pool: ScratchPool) -> Plane {
-        precondition(books == 1 && queries.channels == dimensions)
+        precondition(books == 1 && queries.channels == dimensions && tree == nil)
         let out = pool.plane(queries.rows, 1, count)
         tk_distances(queries.data, queries.rows, dimensions, transposed.data, count, out.data)
         return out
@@ -54,6 +81,7 @@ public final class Codebooks {
     /// Copies code `id` of book `book` to `out`.
     public func copy(_ id: Int, book: Int, to out: UnsafeMutablePointer<Float>) {
         precondition(id >= 0 && id < count && book >= 0 && book < books)
+        if let tree { return tk_tree_copy(tree, book, id, out) }
         let base = transposed.data + book * count * dimensions + id
         for dimension in 0..<dimensions { out[dimension] = base[dimension * count] }
     }

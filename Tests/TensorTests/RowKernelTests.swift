@@ -142,10 +142,64 @@ struct RowKernelTests {
         }
     }
 
-    @Test func equalDistancesTakeTheFirst() {
-        let codes = [Float](repeating: 0.5, count: 40 * 4)
-        let found = Codebooks(books: 1, count: 40, dimensions: 4, codes: FloatBuffer(codes)).nearest(
-            [0, 0, 0, 0], count: 1)
+    /// Any codes, some twice, in a lump, on a grid with many at the same distance, all the same, two far lumps.
+    private static func codes(_ kind: String, _ count: Int, _ d: Int, book: Int) -> [Float] {
+        let noise = Noise.values(count * d, seed: UInt64(3 + book))
+        switch kind {
+        case "twice": return (0..<count * d).map { noise[$0 / d / 2 * d + $0 % d] }
+        case "lump": return noise.map { 5 + $0 * $0 * $0 * 0.01 }
+        case "grid": return noise.map { ($0 * 2).rounded() }
+        case "same": return [Float](repeating: 0.5, count: count * d)
+        case "far": return noise.enumerated().map { $1 + ($0 / d % 2 == 0 ? 1e6 : -1e6) }
+        default: return noise
+        }
+    }
+
+    @Test(
+        arguments: ["any", "twice", "lump", "grid", "same", "far"],
+        [(1, 128, 8), (3, 129, 4), (2, 1000, 1), (1, 5000, 32), (2, 4097, 8)])
+    func aTreeFindsWhatAnExhaustiveSearchFinds(kind: String, shape: (books: Int, count: Int, d: Int)) {
+        let (books, count, d) = shape
+        let codes = (0..<books).flatMap { Self.codes(kind, count, d, book: $0) }
+        let flat = Codebooks(books: books, count: count, dimensions: d, codes: FloatBuffer(codes), isTree: false)
+        let tree = Codebooks(books: books, count: count, dimensions: d, codes: FloatBuffer(codes), isTree: true)
+        #expect(tree.values == codes)
+        // Beside codes, on them, among them, far from all, and beyond what can be measured.
+        let noise = Noise.values(60 * d, seed: 4)
+        let beyond: [Float] = [.nan, .infinity, -.infinity, 1e30]
+        let queries = noise.enumerated().map { index, value in
+            switch index / d % 5 {
+            case 4 where index % d == 0: beyond[index / d / 5 % 4]
+            case 0: codes[index / d * 31 % count * d + index % d] + value * 0.01
+            case 1: codes[index / d * 17 % count * d + index % d]
+            case 2: value
+            default: value * 100
+            }
+        }
+        atEveryLevel {
+            let (a, b) = (flat.nearest(queries, count: 60), tree.nearest(queries, count: 60))
+            #expect(a.ids == b.ids)
+            #expect(zip(a.margins, b.margins).allSatisfy { $0 == $1 || ($0.isNaN && $1.isNaN) })
+        }
+    }
+
+    /// Large books are trees by themselves; what isn't finite can't be one.
+    @Test(arguments: [Float(0.25), .nan, .infinity])
+    func largeBooksOfAnyCodesAreSearched(value: Float) {
+        var codes = Noise.values(32_768 * 2, seed: 5)
+        codes[1000] = value
+        let books = [nil, false].map {
+            Codebooks(books: 1, count: 32_768, dimensions: 2, codes: FloatBuffer(codes), isTree: $0)
+        }
+        let queries = Noise.values(20, seed: 6)
+        #expect(books[0].nearest(queries, count: 10).ids == books[1].nearest(queries, count: 10).ids)
+    }
+
+    @Test(arguments: [(40, false), (400, true)]) func equalDistancesTakeTheFirst(count: Int, isTree: Bool) {
+        let codes = [Float](repeating: 0.5, count: count * 4)
+        let found = Codebooks(
+            books: 1, count: count, dimensions: 4, codes: FloatBuffer(codes), isTree: isTree
+        ).nearest([0, 0, 0, 0], count: 1)
         #expect(found.ids == [0] && found.margins == [0])
     }
 }

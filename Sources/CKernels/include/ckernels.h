@@ -129,6 +129,19 @@ void tk_winograd_free(tk_winograd *convolution);
 void tk_nearest(const float *queries, long count, long d, const float *codes, long codebooks, long code_count,
                 int32_t *ids, float *best, float *second);
 
+/// The same codebooks as trees, which look at few of the codes: for those too large to be read for each query. It is
+/// exact: ids and distances are those of `tk_nearest` on the same codes, bit for bit.
+typedef struct tk_tree tk_tree;
+/// Whether codebooks of that size can be trees.
+int tk_tree_takes(long count, long d);
+/// codes (books, count, d); copied. `NULL` where they can't be trees: of another size, or not all finite.
+tk_tree *tk_tree_create(const float *codes, long books, long count, long d);
+void tk_tree_free(tk_tree *tree);
+/// As `tk_nearest`.
+void tk_tree_nearest(const tk_tree *tree, const float *queries, long count, int32_t *ids, float *best, float *second);
+/// out (d): a code as it was given.
+void tk_tree_copy(const tk_tree *tree, long book, long id, float *out);
+
 /// Distances (not squared): out (count, codes) of queries (count, d) to a transposed codebook (d, codes).
 void tk_distances(const float *queries, long count, long d, const float *codes, long code_count, float *out);
 

@@ -151,7 +151,9 @@ struct SFTokParts {
         let codes = pool.plane(shape[1], 1, width)
         linear.run(.init(embedding.data, ld: width), rows: shape[1], to: .init(codes))
         codes.normalizeRows()
-        return Codebooks(books: 1, count: shape[1], dimensions: width, codes: FloatBuffer(codes.values))
+        // Flat: its default assignment needs every distance.
+        return Codebooks(
+            books: 1, count: shape[1], dimensions: width, codes: FloatBuffer(codes.values), isTree: false)
     }
 }
 
