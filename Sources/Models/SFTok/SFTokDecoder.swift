@@ -37,7 +37,9 @@ final class SFTokDecoder {
         }
         positions = try scope.buffer(name, [proxies + 1, width])
         let classVector = try scope.buffer("class_embedding", [1, width])
-        for index in 0..<width { positions.data[index] += classVector.data[index] }
+        // By its pointer: the compiler crashes on `positions.data[index] +=` here under ThreadSanitizer (Swift 6.3).
+        let first = positions.data
+        for index in 0..<width { first[index] += classVector.data[index] }
         embedding = try scope.buffer("learnable_embedding.weight", [proxyCodes + 1, width])
         conditionPositions = try scope.buffer("condition_positional_embedding", [latents, width])
         conditionEmbedding = try scope.linear("decoder_embed", inputs: tokenWidth, outputs: width)
