@@ -9,15 +9,26 @@ import Synchronization
 public final class Admission: Sendable {
     private struct State {
         var held = 0
-        /// Of these, the ones whose work isn't done.
-        var undone = 0
-        /// What that work will take, as far as can be told.
-        var work = Duration.zero
+        /// Of these, the ones whose work isn't done, by kind; `nil`: of requests that haven't told it.
+        var undone: [WorkKind?: Int] = [:]
+        var undoneCount = 0
         /// An image's work by its kind, moving means.
         var paces: [WorkKind: Duration] = [:]
 
-        /// What an image takes at least that nothing is known of: little, as it is soon known.
-        var leastPace: Duration { paces.values.min() ?? .zero }
+        /// What is undone, at the paces known now. A kind that nothing is known of counts as the fastest: it is soon
+        /// known, by the first image that is done.
+        var work: Duration {
+            let least = paces.values.min() ?? .zero
+            return undone.reduce(.zero) { sum, entry in
+                sum + (entry.key.flatMap { paces[$0] } ?? least) * entry.value
+            }
+        }
+
+        mutating func add(_ images: Int, of kind: WorkKind?) {
+            undoneCount += images
+            let left = (undone[kind] ?? 0) + images
+            undone[kind] = left == 0 ? nil : left
+        }
     }
 
     /// Images at most.
@@ -41,7 +52,7 @@ public final class Admission: Sendable {
     /// Whether not even one image would be let in.
     public var isFull: Bool { state.withLock { isFull($0) } }
 
-    /// What the work that is let in will take, as far as can be told; zero before any was done.
+    /// What the work that is let in will take, as far as can be told; zero until an image has been done.
     public var work: Duration { state.withLock { $0.work } }
 
     /// How long until the wait is within its bound.
@@ -51,12 +62,11 @@ public final class Admission: Sendable {
     ///
     /// - Returns: `nil` where there aren't that many places, or they would wait for too long.
     public func reserve(_ images: Int) -> Reservation? {
-        let pace: Duration? = state.withLock { state in
-            guard images >= 0, !isFull(state) || images == 0 else { return nil }
-            let pace = state.leastPace
-            return take(images, each: pace, &state) ? pace : nil
+        let isTaken = state.withLock { state in
+            guard images >= 0, !isFull(state) || images == 0 else { return false }
+            return take(images, of: nil, &state)
         }
-        return pace.map { Reservation(admission: self, images: images, each: $0) }
+        return isTaken ? Reservation(admission: self, images: images) : nil
     }
 
     /// An image's work took so long.
@@ -68,35 +78,31 @@ public final class Admission: Sendable {
 
     private func isFull(_ state: State) -> Bool {
         if state.held >= capacity { return true }
-        guard let longestWait, state.undone >= least else { return false }
+        guard let longestWait, state.undoneCount >= least else { return false }
         return state.work > longestWait
     }
 
-    private func take(_ images: Int, each: Duration, _ state: inout State) -> Bool {
+    private func take(_ images: Int, of kind: WorkKind?, _ state: inout State) -> Bool {
         guard images <= capacity - state.held else { return false }
         state.held += images
-        state.undone += images
-        state.work += each * images
+        state.add(images, of: kind)
         return true
     }
 
-    /// - Returns: what each of `images` will take, or `nil`, with nothing changed, where there aren't that many places.
-    fileprivate func exchange(
-        _ held: Reservation.Held, for images: Int, of kind: WorkKind
-    ) -> Duration? {
+    /// - Returns: false, with nothing changed, where there aren't that many places.
+    fileprivate func exchange(_ held: Reservation.Held, for images: Int, of kind: WorkKind) -> Bool {
         state.withLock { state in
-            let each = state.paces[kind] ?? state.leastPace
-            guard take(images - held.images, each: each, &state) else { return nil }
-            state.work += (each - held.each) * held.undone
-            return each
+            guard take(images - held.images, of: kind, &state) else { return false }
+            state.add(-held.undone, of: held.kind)
+            state.add(held.undone, of: kind)
+            return true
         }
     }
 
-    fileprivate func giveBack(_ images: Int, undone: Int, each: Duration) {
+    fileprivate func giveBack(_ images: Int, undone: Int, of kind: WorkKind?) {
         state.withLock { state in
             state.held -= images
-            state.undone -= undone
-            state.work -= each * undone
+            state.add(-undone, of: kind)
         }
     }
 }
@@ -132,16 +138,15 @@ public final class Reservation: Sendable {
     fileprivate struct Held {
         var images: Int
         var undone: Int
-        /// What each of them will take.
-        var each: Duration
+        var kind: WorkKind?
     }
 
     private let admission: Admission
     private let held: Mutex<Held?>
 
-    fileprivate init(admission: Admission, images: Int, each: Duration) {
+    fileprivate init(admission: Admission, images: Int) {
         self.admission = admission
-        held = Mutex(Held(images: images, undone: images, each: each))
+        held = Mutex(Held(images: images, undone: images))
     }
 
     deinit { release() }
@@ -157,9 +162,9 @@ public final class Reservation: Sendable {
         held.withLock { held in
             guard var now = held else { return false }
             let images = max(images, now.images)
-            guard let each = admission.exchange(now, for: images, of: kind) else { return false }
+            guard admission.exchange(now, for: images, of: kind) else { return false }
             now.undone += images - now.images
-            (now.images, now.each) = (images, each)
+            (now.images, now.kind) = (images, kind)
             held = now
             return true
         }
@@ -167,12 +172,11 @@ public final class Reservation: Sendable {
 
     /// One of its images needs no more work; its place is held on.
     public func finishOne() {
-        let each: Duration? = held.withLock { held in
-            guard let now = held, now.undone > 0 else { return nil }
+        held.withLock { held in
+            guard let now = held, now.undone > 0 else { return }
             held?.undone -= 1
-            return now.each
+            admission.giveBack(0, undone: 1, of: now.kind)
         }
-        if let each { admission.giveBack(0, undone: 1, each: each) }
     }
 
     /// Gives the places back; once.
@@ -181,6 +185,6 @@ public final class Reservation: Sendable {
             defer { held = nil }
             return held
         }
-        if let held { admission.giveBack(held.images, undone: held.undone, each: held.each) }
+        if let held { admission.giveBack(held.images, undone: held.undone, of: held.kind) }
     }
 }

@@ -38,6 +38,7 @@ struct Decoding: Sendable {
         do throws(ServiceError) {
             tokens = try Processing.local(sequences[index], model.contract, in: parameters.idSpace)
         } catch {
+            context.finishedOne()
             return collector.put(.failure(error), at: index)
         }
         service.run(.decode(tokens, parameters.decode), on: model, for: context) { outcome in

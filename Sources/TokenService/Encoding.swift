@@ -41,6 +41,7 @@ struct Encoding: Sendable {
                 collector.put(result, at: index)
             }
         } catch {
+            context.finishedOne()
             collector.put(.failure(error), at: index)
         }
     }

@@ -85,6 +85,7 @@ final class ServiceMetrics: Sendable {
         // Known before they happen, so that the first one is seen as an increase.
         let queueFull = ServiceError.queueFull(Admission(capacity: 1))
         for error in [queueFull, .loading, .draining, .expired] { _ = rejected[error.code] }
+        _ = rejected["uploads_full"]
     }
 
     /// Upper bounds of times.
@@ -135,8 +136,9 @@ extension ServiceMetrics {
     }
 
     /// The wire refused something before it was a request.
-    func refusedOnWire(_ status: Int) {
-        requests[Self.otherRoute, "\(status)"].add()
+    func refusedOnWire(_ refusal: ServiceError) {
+        requests[Self.otherRoute, "\(refusal.status)"].add()
+        if refusal.status == 429 { rejected[refusal.code].add() }
     }
 
     /// A client went away while its request was being worked on.

@@ -152,8 +152,8 @@ public final class TokenService: HTTPHandler {
         let start = ContinuousClock.now
         let id = head.map(Responses.requestID) ?? Responses.newID()
         let refusal = ServiceError(error)
-        metrics.refusedOnWire(error.status)
-        var response = stamped(Responses.error(refusal, id: id), id: id)
+        metrics.refusedOnWire(refusal)
+        var response = stamped(Responses.error(refusal, id: id, path: head?.path ?? ""), id: id)
         crossOrigin.stamp(&response, for: head)
         log(AccessLog.Line(id: id, peer: peer, head: head, response, since: start), refusal)
         return response

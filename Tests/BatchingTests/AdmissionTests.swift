@@ -60,10 +60,11 @@ func refusesWhatNeverFits(images: Int) {
 
 @Test func boundsTheWait() throws {
     let admission = Admission(capacity: 100, longestWait: .seconds(8), least: 3)
-    // Nothing is known of the time before the first is done.
+    // Nothing is known of the time before the first is done; then it is of all.
     let many = try #require(admission.reserve(20))
-    admission.observe(.seconds(1), of: encode)
     #expect(!admission.isFull && admission.work == .zero)
+    admission.observe(.seconds(1), of: encode)
+    #expect(admission.isFull && admission.work == .seconds(20))
     // Whoever is in may grow: what it brings comes after its own.
     #expect(many.grow(to: 21, of: encode))
     #expect(admission.work == .seconds(21))

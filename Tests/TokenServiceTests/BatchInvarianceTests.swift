@@ -103,7 +103,7 @@ import TokenizerCore
     /// The same through HTTP: one request of many pictures to each model, both at once.
     @Test func nothingDependsOnTheRequest() async throws {
         let subjects = try Subjects()
-        let service = TokenService()
+        let service = TokenService.patient()
         let server = HTTPServer(configuration: .init(listen: ["127.0.0.1:0"]), handler: service)
         guard case .tcp(_, let port)? = try server.start().first else {
             Issue.record("no address")

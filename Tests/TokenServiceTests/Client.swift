@@ -34,6 +34,15 @@ final class Pending: Sendable {
     func abandon() { answer.withLock { $0 }?.abandon() }
 }
 
+extension TokenService {
+    /// One that lets in whatever its queue has room for, however slow the machine.
+    static func patient() -> TokenService {
+        var configuration = ServiceConfiguration()
+        configuration.longestWait = nil
+        return TokenService(configuration: configuration)
+    }
+}
+
 /// A service with fake models, spoken to without sockets.
 struct Client: Sendable {
     let service: TokenService
@@ -45,6 +54,8 @@ struct Client: Sendable {
         _ configure: (inout ServiceConfiguration) -> Void = { _ in }
     ) throws {
         var configuration = ServiceConfiguration()
+        // A slow machine refuses nothing that a test doesn't want refused.
+        configuration.longestWait = nil
         configure(&configuration)
         service = TokenService(configuration: configuration)
         guard loads else { return }

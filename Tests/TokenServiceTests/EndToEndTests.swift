@@ -31,7 +31,7 @@ struct EndToEndTests {
             "sftok": try TemporaryModel.sftok(.tiny), "revq": try TemporaryModel.revq(.tiny, latentDeviation: 1),
         ]
         let sources = folders.map { ModelSource(id: $0.key, folder: $0.value.path) }.sorted { $0.id < $1.id }
-        let service = TokenService()
+        let service = TokenService.patient()
         let server = HTTPServer(configuration: .init(listen: ["127.0.0.1:0"]), handler: service)
         guard case .tcp(_, let port)? = try server.start().first else {
             Issue.record("no address")

@@ -71,7 +71,8 @@ struct Setting: Sendable {
             "Images between arrival and answer at most."),
         .integer(
             "longest-wait", 0...86_400, \.longestWait, \.longestWait,
-            "Seconds that a request may have to wait for those before it, 0 for any time; others are refused."),
+            "Seconds a request may wait for those before it, 0 for any time; a full batch always comes in."
+        ),
         .integer(
             "images-per-request", 1...10_000, \.imagesPerRequest, \.imagesPerRequest,
             "Images of one request at most."),
