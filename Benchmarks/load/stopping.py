@@ -15,7 +15,10 @@ class Client:
         self.run, self.cases, self.index = run, cases, index
 
     async def live(self):
-        reader, writer = await asyncio.open_connection("127.0.0.1", self.run.port)
+        try:
+            reader, writer = await asyncio.open_connection("127.0.0.1", self.run.port)
+        except OSError as error:
+            return self.run.broken(time.monotonic(), error)
         try:
             for turn in range(1_000_000):
                 data, expected = self.cases[(self.index + turn) % len(self.cases)]
@@ -55,6 +58,8 @@ class Upload(Client):
         half = len(data) // 2 if turn == 0 else 0
         if half:
             writer.write(data[:half])
+            await writer.drain()
+            self.run.halves += 1
             await self.run.signalled.wait()
             await asyncio.sleep(0.2)
         writer.write(data[half:])
@@ -75,6 +80,7 @@ class Run:
     def __init__(self, port, after):
         self.port, self.after = port, after
         self.right = self.refused = self.lost = self.wrong = self.in_flight = self.in_flight_at_signal = 0
+        self.halves = 0
         self.due, self.signalled, self.signal_time = asyncio.Event(), asyncio.Event(), None
         self.errors = []
 
@@ -100,6 +106,8 @@ class Run:
         if self.after == 0:
             self.due.set()
         await self.due.wait()
+        while self.halves < UPLOADS:
+            await asyncio.sleep(0.01)
         await asyncio.sleep(0.2)
         self.in_flight_at_signal = self.in_flight
         self.signal_time = time.monotonic()

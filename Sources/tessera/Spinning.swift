@@ -14,9 +14,10 @@ enum Spinning {
     static func limit() {
         let environment = ProcessInfo.processInfo.environment
         guard environment[variable] == nil, environment["OMP_WAIT_POLICY"] == nil,
-            let executable = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+            let executable = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"),
+            // Not where it was started as an argument of the dynamic loader, `ld-linux-x86-64.so.2 tessera …`.
+            !URL(filePath: executable).lastPathComponent.hasPrefix("ld"), setenv(variable, count, 1) == 0
         else { return }
-        setenv(variable, count, 1)
         // Returns only where it fails, and then all goes on as it is.
         execv(executable, CommandLine.unsafeArgv)
     }

@@ -9,6 +9,7 @@ import Synchronization
 /// `/refuse` before the body; anything else its path.
 final class TestHandler: HTTPHandler {
     private struct State {
+        var asked = 0
         var handled = 0
         var held: [HTTPAnswer] = []
         var abandoned = 0
@@ -17,6 +18,8 @@ final class TestHandler: HTTPHandler {
     private let state = Mutex(State())
     private let slowQueue = DispatchQueue(label: "slow", attributes: .concurrent)
 
+    /// Heads that were decided about.
+    var asked: Int { state.withLock { $0.asked } }
     var handled: Int { state.withLock { $0.handled } }
     var held: [HTTPAnswer] { state.withLock { $0.held } }
     var abandoned: Int { state.withLock { $0.abandoned } }
@@ -30,7 +33,8 @@ final class TestHandler: HTTPHandler {
     }
 
     func disposition(of head: HTTPRequestHead) -> HTTPDisposition {
-        head.path == "/refuse" ? .answer(HTTPResponse(status: 404)) : .collect(limit: 16 << 20)
+        state.withLock { $0.asked += 1 }
+        return head.path == "/refuse" ? .answer(HTTPResponse(status: 404)) : .collect(limit: 16 << 20)
     }
 
     func handle(_ request: HTTPRequest, answer: HTTPAnswer) {

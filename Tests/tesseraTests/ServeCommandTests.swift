@@ -86,11 +86,15 @@ import Testing
     }
 
     @Test func itsThreadsSpinForShort() throws {
-        let service = try ServedProcess(["--threads", "1"])
-        let environment = try Data(contentsOf: URL(filePath: "/proc/\(service.process.processIdentifier)/environ"))
-        let words = environment.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
-        let given = ProcessInfo.processInfo.environment[Spinning.variable]
-        #expect(words.contains("\(Spinning.variable)=\(given ?? Spinning.count)"))
+        func environment(_ shell: String) throws -> [String] {
+            let service = try ServedProcess(
+                ["--threads", "1"], shell: "unset GOMP_SPINCOUNT OMP_WAIT_POLICY; \(shell)")
+            let bytes = try Data(contentsOf: URL(filePath: "/proc/\(service.process.processIdentifier)/environ"))
+            return bytes.split(separator: 0).map { String(decoding: $0, as: UTF8.self) }
+        }
+        #expect(try environment("true").contains("GOMP_SPINCOUNT=\(Spinning.count)"))
+        #expect(try environment("export GOMP_SPINCOUNT=7").contains("GOMP_SPINCOUNT=7"))
+        #expect(try !environment("export OMP_WAIT_POLICY=passive").contains { $0.hasPrefix("GOMP_SPINCOUNT=") })
     }
 
     @Test func theConfigurationIsPrinted() throws {

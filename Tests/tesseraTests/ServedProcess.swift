@@ -19,8 +19,10 @@ final class ServedProcess: @unchecked Sendable {
         init(_ text: String) { self.text = Mutex(text) }
     }
 
-    init(_ arguments: [String]) throws {
-        process = try TesseraProcess.start(["serve", "--listen", "127.0.0.1:0"] + arguments, errors: errors)
+    /// - Parameter shell: bash commands that come first, such as `export`.
+    init(_ arguments: [String], shell: String? = nil) throws {
+        process = try TesseraProcess.start(
+            ["serve", "--listen", "127.0.0.1:0"] + arguments, errors: errors, shell: shell)
         var text = ""
         let reader = errors.fileHandleForReading
         var found: UInt16?

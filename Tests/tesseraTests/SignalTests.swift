@@ -69,7 +69,7 @@ import TokenizerCore
     @Test func aStopAmongManyRequestsLosesNone() throws {
         let folder = try TemporaryModel.sftok(.tiny, seed: 1)
         let expected = try known(folder)
-        let service = try serving(folder, ["--longest-wait", "0"])
+        let service = try serving(folder, ["--longest-wait", "0", "--grace", "240", "--request-timeout", "600"])
         let request = ServedProcess.request("POST", "/v1/encode", type: "image/png", encodePNG(Self.picture))
         let connections = try (0..<200).map { _ in
             let connection = try SocketClient(port: service.port)
@@ -80,6 +80,7 @@ import TokenizerCore
             try ServedProcess.eventually { try service.metric("tessera_connections") ?? 0 > 200 })
         service.send(SIGTERM)
         let all = connections.map { try? $0.read() }
+        #expect(connections.allSatisfy { $0.isAtEnd() })
         service.process.waitUntilExit()
         #expect(service.process.terminationReason == .exit && service.process.terminationStatus == 0, "\(service.text)")
         for answer in all {
