@@ -210,9 +210,13 @@ extension Client {
             let other = try SocketClient(port: port)
             try other.send("GET", "/health/live", [], [])
             #expect(try other.read().head.hasPrefix("HTTP/1.1 200 "))
-            try socket.send("GET", "/metrics", [], [])
-            let page = try MetricsPage(String(decoding: try socket.read().body, as: UTF8.self))
-            #expect(page.value("tessera_connections") == 2)
+            func scrape() throws -> MetricsPage {
+                try socket.send("GET", "/metrics", [], [])
+                return try MetricsPage(String(decoding: try socket.read().body, as: UTF8.self))
+            }
+            // The listener takes a place before it looks whether there is one more to accept.
+            #expect(eventually { (try? scrape().value("tessera_connections")) == 2 })
+            let page = try scrape()
             #expect(page.value("tessera_http_requests_total", ["route": "/health/live", "code": "200"]) == 1)
         }
         #expect(eventually { (try? client.page().value("tessera_connections")) == 0 })
