@@ -27,6 +27,8 @@ public enum CheckpointError: Error, Sendable, Equatable, CustomStringConvertible
     case wrongShape(path: String, tensor: String, found: [Int], expected: [Int])
     /// The elements aren't floating-point numbers that this reader converts.
     case wrongType(path: String, tensor: String, found: ElementType)
+    /// A number that no weight may be: the first in row-major order.
+    case notFinite(path: String, tensor: String, place: [Int], found: String)
     /// Tensors that the model doesn't have.
     case spareTensors(path: String, tensors: [String])
     /// More than one defect of a model's tensors, at least one.
@@ -67,6 +69,8 @@ public enum CheckpointError: Error, Sendable, Equatable, CustomStringConvertible
             "\(path): tensor '\(tensor)' has shape \(found); expected \(expected)"
         case .wrongType(let path, let tensor, let found):
             "\(path): tensor '\(tensor)' holds \(found); expected float32, float16, bfloat16 or float64"
+        case .notFinite(let path, let tensor, let place, let found):
+            "\(path): tensor '\(tensor)' holds \(found) at \(place); expected finite numbers"
         case .spareTensors(let path, let tensors): Self.describe(spare: tensors, path: path)
         case .several(let defects): Self.describe(several: defects)
         case .config(let path, let reason): "\(path): \(reason)"

@@ -39,7 +39,7 @@ extension TensorScope {
             return zeros
         }
         let buffer = FloatBuffer(count: shape.reduce(1, *))
-        try file.readFloats(full, into: buffer.buffer)
+        try file.readFiniteFloats(full, into: buffer.buffer)
         return buffer
     }
 

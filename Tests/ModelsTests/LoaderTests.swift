@@ -1,5 +1,6 @@
 import Checkpoint
 import Foundation
+import JSON
 import Recipe
 import Testing
 import TokenizerCore
@@ -132,6 +133,45 @@ struct LoaderTests {
         #expect(message(source).contains("std[2047] is 0.0"))
         try model.write("{\"attention_head_dim\": 64}", to: "vae/config.json")
         #expect(message(source).contains("attention_head_dim is 64, expected 32"))
+    }
+
+    /// Tensors of every file that a model takes, each with one number that isn't finite.
+    @Test(arguments: [
+        ("/model.safetensors", Float.nan, "nan"), ("/vae/diffusion_pytorch_model.safetensors", .infinity, "inf"),
+        ("/preprocessor.pth", -.infinity, "-inf"),
+    ])
+    func revqNumbersAreFinite(file: String, number: Float, told: String) throws {
+        let model = try TemporaryModel.revq(.tiny, latentDeviation: 1)
+        try eachTensorIsRefused(in: model, file, number, told)
+    }
+
+    @Test func sftokNumbersAreFinite() throws {
+        try eachTensorIsRefused(in: TemporaryModel.sftok(.tiny), "/model.safetensors", .nan, "nan")
+    }
+
+    private func eachTensorIsRefused(
+        in model: TemporaryModel, _ file: String, _ number: Float, _ told: String
+    ) throws {
+        let path = model.path + file
+        let bytes = try Data(contentsOf: URL(fileURLWithPath: path))
+        let dataStart = 8 + bytes.prefix(8).reversed().reduce(0) { $0 << 8 | Int($1) }
+        let header = try JSONValue.parse(Array(bytes[8..<dataStart]))
+        let handle = try #require(FileHandle(forUpdatingAtPath: path))
+        let tensors = try CheckpointFile(path: path).tensors.values.sorted { $0.name < $1.name }
+        // Every tenth, and the last: all are read in the same way, and each is a load.
+        for (index, tensor) in tensors.enumerated() where index.isMultiple(of: 10) || index == tensors.count - 1 {
+            let end = dataStart + (try #require(header[tensor.name]?["data_offsets"]?[1]?.intValue))
+            func put(_ bytes: Data) throws {
+                try handle.seek(toOffset: UInt64(end - 4))
+                try handle.write(contentsOf: bytes)
+            }
+            try put(withUnsafeBytes(of: number.bitPattern.littleEndian) { Data($0) })
+            let last = tensor.shape.map { $0 - 1 }
+            #expect(
+                message(ModelSource(id: "x", folder: model.path))
+                    == "\(path): tensor '\(tensor.name)' holds \(told) at \(last); expected finite numbers")
+            try put(bytes[(end - 4)..<end])
+        }
     }
 
     /// The layout of a model that is published in safetensors alone, with its card.

@@ -78,10 +78,10 @@ struct ReVQLoading {
                 throw CheckpointError.wrongShape(
                     path: file.path, tensor: name, found: info.shape, expected: [count])
             }
-            return try file.floats(name)
+            return try file.finiteFloats(name)
         }
         let mean = try load("mean"), deviation = try load("std")
-        if let index = deviation.firstIndex(where: { !($0 > 0 && $0.isFinite) }) {
+        if let index = deviation.firstIndex(where: { !($0 > 0) }) {
             throw ModelError.structure("\(file.path): std[\(index)] is \(deviation[index]), expected more than 0")
         }
         return (mean, deviation)
