@@ -14,8 +14,9 @@ struct Serve: ParsableCommand {
         abstract: "Serves models over HTTP.",
         discussion: """
             Listens at once; answers 503 until the models are loaded and warm. SIGTERM and SIGINT finish what was
-            accepted; a second one ends at once. SIGHUP reads the API keys and the models' folders again: what they hold
-            now serves once it is loaded and warm; where it can't be, all stays as it was.
+            accepted; a second one ends at once, unless it comes within a second of the first. SIGHUP reads the API keys
+            and the models' folders again: what they hold now serves once it is loaded and warm; where it can't be, all
+            stays as it was.
 
             Every setting can be given as a flag, as the environment variable in its help (lists between line feeds or
             semicolons), or under the flag's name in a YAML file; the first of these three that gives it counts.

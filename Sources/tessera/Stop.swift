@@ -5,14 +5,20 @@ import Logging
 import Synchronization
 import TokenService
 
-/// What SIGTERM and SIGINT do: no longer ready, then no longer listening, then done. A second signal ends at once.
+/// What SIGTERM and SIGINT do: no longer ready, then no longer listening, then done. A second signal ends at once, but
+/// for one on the heels of the first.
 final class Stop: Sendable {
     private let service: TokenService
     private let server: HTTPServer
     private let logger: Logger
     private let drainDelay: Duration
     private let grace: Duration
-    private let hasBegun = Mutex(false)
+    /// When the first signal came.
+    private let begun = Mutex<ContinuousClock.Instant?>(nil)
+
+    /// Signals within this time of the first say the same thing: GNU timeout, for one, signals its child and then the
+    /// group that the child is in.
+    private static let echo = Duration.seconds(1)
 
     init(service: TokenService, server: HTTPServer, logger: Logger, drainDelay: Duration, grace: Duration) {
         self.service = service
@@ -34,11 +40,15 @@ final class Stop: Sendable {
     }
 
     private func begin(_ number: Int32) {
-        let isSecond = hasBegun.withLock { begun in
-            defer { begun = true }
+        let now = ContinuousClock.now
+        let first = begun.withLock { begun in
+            defer { begun = begun ?? now }
             return begun
         }
-        if isSecond {
+        if let first {
+            guard now - first >= Self.echo else {
+                return logger.info("signal \(number) within a second of the first: the same stop")
+            }
             logger.warning("second signal: ending at once")
             Logs.exit(1)
         }

@@ -106,10 +106,26 @@ import TokenizerCore
         #expect(
             ServedProcess.eventually { service.text.contains("models not reloaded, nothing is changed: draining") },
             "\(service.text)")
+        // The first signal came before this; what follows comes later than a second after it.
+        usleep(1_100_000)
         service.send(SIGTERM)
         service.process.waitUntilExit()
         #expect(service.process.terminationReason == .exit && service.process.terminationStatus == 1)
         #expect(ServedProcess.eventually { service.text.contains("second signal") })
+    }
+
+    /// GNU timeout signals the process, then its group.
+    @Test func signalsOnTheHeelsOfTheFirstAreOneStop() throws {
+        let folder = try TemporaryModel.sftok(.tiny, seed: 1)
+        let service = try serving(folder, ["--drain-delay", "2"])
+        for signal in [SIGTERM, SIGINT, SIGTERM] {
+            service.send(signal)
+            usleep(20_000)
+        }
+        #expect(ServedProcess.eventually { service.text.contains("within a second of the first") }, "\(service.text)")
+        try check(service, try known(folder))
+        service.process.waitUntilExit()
+        #expect(service.process.terminationReason == .exit && service.process.terminationStatus == 0, "\(service.text)")
     }
 
     @Test func theEndOfTheGraceTellsWhatIsLost() throws {
