@@ -42,13 +42,13 @@ struct Eval: ParsableCommand {
     @Option(help: "PNG of the first \(Eval.sheetPairs) originals above their reconstructions.")
     var sheet: String?
 
-    @Option(help: "Pictures in a row of --sheet, 1 to \(Eval.sheetPairs).")
+    @Option(parsing: .unconditional, help: "Pictures in a row of --sheet, 1 to \(Eval.sheetPairs).")
     var columns = 8
 
     @Option(help: "New or empty folder for all originals, as the model saw them, and reconstructions.")
     var saveImages: String?
 
-    @Option(help: "Take only the first so many pictures.")
+    @Option(parsing: .unconditional, help: "Take only the first so many pictures.")
     var limit: Int?
 
     @Argument(help: "Folders, with all below them, and PNG or JPEG files.")

@@ -14,7 +14,7 @@ struct ModelLocations: ParsableArguments {
     @Option(help: "The preprocessor's file of every model that names none.")
     var preprocessor: String?
 
-    @Option(help: "Computing threads (default: the processors this process may use).")
+    @Option(parsing: .unconditional, help: "Computing threads (default: the processors this process may use).")
     var threads: Int?
 
     func validate() throws { try Self.check(threads: threads) }
@@ -75,13 +75,13 @@ struct PictureArguments: ParsableArguments {
 
 /// How tokens are decoded.
 struct SamplingArguments: ParsableArguments {
-    @Option(help: "SFTok: seed of the noise.")
+    @Option(parsing: .unconditional, help: "SFTok: seed of the noise.")
     var seed: Int64 = 0
 
-    @Option(help: "SFTok: decoder steps, 1 to 64 (default: the model's).")
+    @Option(parsing: .unconditional, help: "SFTok: decoder steps, 1 to 64 (default: the model's).")
     var steps: Int?
 
-    @Option(help: "SFTok: scale of the noise, 0 to 100 (default: the model's).")
+    @Option(parsing: .unconditional, help: "SFTok: scale of the noise, 0 to 100 (default: the model's).")
     var temperature: Float?
 
     func validate() throws {

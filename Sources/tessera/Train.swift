@@ -38,7 +38,9 @@ struct TrainReVQ: ParsableCommand {
     @Option(help: "The latents' folder (default: OUT/latents).")
     var latents: String?
 
-    @Option(help: "Random crops over several scales, half of them mirrored (default: each picture once, whole).")
+    @Option(
+        parsing: .unconditional,
+        help: "Random crops over several scales, half of them mirrored (default: each picture once, whole).")
     var crops: Int?
 
     @Option(help: "The model's name.")
@@ -47,10 +49,10 @@ struct TrainReVQ: ParsableCommand {
     @Option(help: "tessera, or torch for the authors' layout as well (OUT/torch).")
     var format: Format = .tessera
 
-    @Option(help: "Computing threads (default: the processors this process may use).")
+    @Option(parsing: .unconditional, help: "Computing threads (default: the processors this process may use).")
     var threads: Int?
 
-    @Option(name: .customLong("log-steps"), help: "Steps between two lines of the log.")
+    @Option(name: .customLong("log-steps"), parsing: .unconditional, help: "Steps between two lines of the log.")
     var logSteps = 10
 
     @OptionGroup(title: "Size") var size: SizeArguments
@@ -104,19 +106,22 @@ struct TrainReVQ: ParsableCommand {
 
 /// The model's size.
 struct SizeArguments: ParsableArguments {
-    @Option(help: "Tokens of an image: a divisor of the latent's numbers.")
+    @Option(parsing: .unconditional, help: "Tokens of an image: a divisor of the latent's numbers.")
     var tokens = TrainingSettings().tokens
 
-    @Option(help: "Codes of each codebook (default: 16384, fewer for a small set).")
+    @Option(parsing: .unconditional, help: "Codes of each codebook (default: 16384, fewer for a small set).")
     var codes: Int?
 
     @Flag(name: .customLong("shared-codebook"), help: "One codebook for all positions in place of one for each.")
     var isShared = false
 
-    @Option(help: "Channels of the rectifier (default: 512; 128 for fewer than 65536 squares).")
+    @Option(
+        parsing: .unconditional, help: "Channels of the rectifier (default: 512; 128 for fewer than 65536 squares).")
     var features: Int?
 
-    @Option(help: "Blocks of the rectifier, 0 for none (default: 3; 2 for fewer than 65536 squares).")
+    @Option(
+        parsing: .unconditional,
+        help: "Blocks of the rectifier, 0 for none (default: 3; 2 for fewer than 65536 squares).")
     var layers: Int?
 
     func choice(_ settings: TrainingSettings) -> SettingsChoice {

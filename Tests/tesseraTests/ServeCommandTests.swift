@@ -76,6 +76,7 @@ import Testing
 
     @Test(arguments: [
         (["--grace", "x"], "--grace: found 'x', expected an integer from 0 to 3600", Int32(2)),
+        (["--grace", "-1"], "--grace: found '-1', expected an integer from 0 to 3600", 2),
         (["--config", "/nowhere.yaml"], "/nowhere.yaml: cannot be read: No such file or directory", 1),
         (["--api-key-file", "/nowhere"], "/nowhere: cannot be read: No such file or directory", 1),
     ])

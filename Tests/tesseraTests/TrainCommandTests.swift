@@ -150,6 +150,7 @@ import TokenizerCore
 
     @Test(arguments: [
         (["--batch", "0"], "--batch is 0, expected 1 to 65536"),
+        (["--epochs", "-1"], "--epochs is -1, expected"),
         (["--codes", "4096"], "expected at least one for each of 4096 codes"),
         (["--out", ""], "--out is empty, expected a path"),
         (["--name", "-x"], "--name"),
