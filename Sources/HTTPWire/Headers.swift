@@ -4,11 +4,24 @@ public struct HTTPField: Sendable, Equatable {
     public let name: String
     /// Without white space at the ends. Bytes that aren't UTF-8 have become U+FFFD.
     public let value: String
+    /// The value as it was sent, where that isn't UTF-8.
+    private let raw: [UInt8]?
 
     public init(_ name: String, _ value: String) {
         self.name = name
         self.value = value
+        raw = nil
     }
+
+    init(_ name: String, bytes: ArraySlice<UInt8>) {
+        self.name = name
+        let text = String(validating: bytes, as: UTF8.self)
+        value = text ?? String(decoding: bytes, as: UTF8.self)
+        raw = text == nil ? Array(bytes) : nil
+    }
+
+    /// The value as it was sent.
+    var bytes: [UInt8] { raw ?? Array(value.utf8) }
 }
 
 /// A header section: fields in the order they were sent, found by name without regard to case (RFC 9110 5.1).

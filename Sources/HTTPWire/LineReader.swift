@@ -54,5 +54,5 @@ func parseField(_ line: [UInt8]) throws(HTTPWireError) -> HTTPField {
     if name.equalsIgnoringCase("transfer-encoding".utf8), raw.contains(.tab) {
         throw .malformed("bad_transfer_encoding", "Transfer-Encoding holds a tab, expected \"chunked\"")
     }
-    return HTTPField(String(decoding: name, as: UTF8.self), String(decoding: raw.trimmed, as: UTF8.self))
+    return HTTPField(String(decoding: name, as: UTF8.self), bytes: raw.trimmed)
 }

@@ -23,7 +23,7 @@ public struct HTTPRequestHead: Sendable, Equatable {
     public let method: String
     /// As it was sent.
     public let target: String
-    /// Percent-decoded; `*` for `OPTIONS *`, empty for `CONNECT`.
+    /// Percent-decoded, but for `%2F`, which divides nothing; `*` for `OPTIONS *`, empty for `CONNECT`.
     public let path: String
     public let query: [QueryItem]
     /// 0 or 1: HTTP/1.0 or HTTP/1.1.

@@ -6,14 +6,23 @@ public struct MultipartBoundary: Sendable, Equatable {
     /// - Throws: 400 `invalid_multipart` where its `boundary` is missing, repeated, or not 1 to 70 of RFC 2046's
     ///   characters as a token or a quoted string.
     public init(contentType: String) throws(HTTPWireError) {
+        try self.init(Array(contentType.utf8))
+    }
+
+    /// As above, with the Content-Type of a request's head.
+    public init(_ headers: HTTPHeaders) throws(HTTPWireError) {
+        try self.init(headers.fields.first { HTTPHeaders.isSame($0.name, "Content-Type") }?.bytes ?? [])
+    }
+
+    private init(_ contentType: [UInt8]) throws(HTTPWireError) {
         let value: ParameterizedValue
         do throws(HTTPWireError) {
             value = try ParameterizedValue(contentType)
         } catch {
             throw .multipart("Content-Type: \(error.message)")
         }
-        guard let text = value["boundary"] else { throw .multipart("Content-Type has no boundary=") }
-        bytes = Array(text.utf8)
+        guard let boundary = value["boundary"] else { throw .multipart("Content-Type has no boundary=") }
+        bytes = boundary
         guard (1...70).contains(bytes.count) else {
             throw .multipart("the boundary in Content-Type has \(bytes.count) bytes, expected 1 to 70")
         }
@@ -66,7 +75,7 @@ public struct MultipartPart: Sendable, Equatable {
         guard let disposition = headers.first("Content-Disposition") else {
             throw .multipart("there is no Content-Disposition, expected form-data; name=\"…\"")
         }
-        let value = try ParameterizedValue(disposition)
+        let value = try ParameterizedValue(Array(disposition.utf8))
         guard value.type == "form-data" else {
             throw .multipart("Content-Disposition is \(quoted(value.type.utf8)), expected form-data")
         }
@@ -79,9 +88,9 @@ public struct MultipartPart: Sendable, Equatable {
 
     /// What browsers and curl write for `"`, CR and LF, and for these only: a `%` of the name's own stays as it is
     /// (WHATWG HTML, "multipart/form-data encoding algorithm").
-    private static func decoded(_ text: String) -> String {
+    private static func decoded(_ text: [UInt8]) -> String {
         var bytes: [UInt8] = []
-        var rest = Array(text.utf8)[...]
+        var rest = text[...]
         while let byte = rest.first {
             let code = rest.prefix(3)
             if code.elementsEqual("%22".utf8) {
@@ -108,10 +117,10 @@ public struct MultipartPart: Sendable, Equatable {
 struct ParameterizedValue {
     /// In lower case.
     let type: String
-    private var parameters: [String: String] = [:]
+    private var parameters: [String: [UInt8]] = [:]
 
-    init(_ text: String) throws(HTTPWireError) {
-        var rest = Array(text.utf8)[...]
+    init(_ text: [UInt8]) throws(HTTPWireError) {
+        var rest = text[...]
         type = String(decoding: Self.take(while: { $0 != UInt8(ascii: ";") }, &rest).trimmed, as: UTF8.self)
             .lowercased()
         while rest.popFirst() != nil {
@@ -119,7 +128,7 @@ struct ParameterizedValue {
             guard let first = rest.first, first != UInt8(ascii: ";") else { continue }
             let name = String(decoding: Self.take(while: \.isToken, &rest).map(\.lowercased), as: UTF8.self)
             guard !name.isEmpty, rest.popFirst() == UInt8(ascii: "=") else {
-                throw .multipart("\(quoted(text.utf8)) has a parameter that is not NAME=VALUE")
+                throw .multipart("\(quoted(text)) has a parameter that is not NAME=VALUE")
             }
             let value = try Self.value(&rest, of: text)
             rest = rest.trimmed
@@ -129,7 +138,7 @@ struct ParameterizedValue {
                 )
             }
             guard parameters.updateValue(value, forKey: name) == nil else {
-                throw .multipart("\(quoted(text.utf8)) has \(name)= more than once")
+                throw .multipart("\(quoted(text)) has \(name)= more than once")
             }
         }
     }
@@ -137,7 +146,7 @@ struct ParameterizedValue {
     /// The value of a parameter.
     ///
     /// - Parameter name: in lower case.
-    subscript(name: String) -> String? { parameters[name] }
+    subscript(name: String) -> [UInt8]? { parameters[name] }
 
     private static func take(
         while belongs: (UInt8) -> Bool, _ rest: inout ArraySlice<UInt8>
@@ -147,14 +156,14 @@ struct ParameterizedValue {
         return taken
     }
 
-    private static func value(_ rest: inout ArraySlice<UInt8>, of text: String) throws(HTTPWireError) -> String {
+    private static func value(_ rest: inout ArraySlice<UInt8>, of text: [UInt8]) throws(HTTPWireError) -> [UInt8] {
         guard rest.first == UInt8(ascii: "\"") else {
-            return String(decoding: take(while: \.isToken, &rest), as: UTF8.self)
+            return Array(take(while: \.isToken, &rest))
         }
         rest.removeFirst()
         var bytes: [UInt8] = []
         while var byte = rest.popFirst() {
-            if byte == UInt8(ascii: "\"") { return String(decoding: bytes, as: UTF8.self) }
+            if byte == UInt8(ascii: "\"") { return bytes }
             let next = rest.first
             if byte == UInt8(ascii: "\\"), let next, next == UInt8(ascii: "\"") || next == UInt8(ascii: "\\") {
                 byte = next
@@ -162,7 +171,7 @@ struct ParameterizedValue {
             }
             bytes.append(byte)
         }
-        throw .multipart("\(quoted(text.utf8)) has a quoted string without an end")
+        throw .multipart("\(quoted(text)) has a quoted string without an end")
     }
 }
 

@@ -70,7 +70,9 @@ struct RequestTarget {
                 }
                 let decoded = high << 4 | low
                 guard decoded != 0 else { throw bad(target, "a NUL is never part of a name") }
-                bytes.append(decoded)
+                // In a path a slash that is data isn't one that divides (RFC 3986 2.2): it stays as it is written.
+                let staysEncoded = !plusIsSpace && decoded == UInt8(ascii: "/")
+                bytes += staysEncoded ? Array("%2F".utf8) : [decoded]
             } else {
                 bytes.append(plusIsSpace && byte == UInt8(ascii: "+") ? .space : byte)
             }

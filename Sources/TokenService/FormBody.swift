@@ -28,7 +28,7 @@ struct FormBody: Sendable {
         bytes = request.body
         do throws(HTTPWireError) {
             try read(
-                boundary: try MultipartBoundary(contentType: request.head.headers.first("Content-Type") ?? ""), limits)
+                boundary: try MultipartBoundary(request.head.headers), limits)
         } catch {
             throw ServiceError(error)
         }

@@ -73,7 +73,7 @@ extension WireTable {
         [
             line("percent-encoded letters", "GET /%61%62c HTTP/1.1", "GET /abc "),
             line("hexadecimal in both cases", "GET /%c3%A9 HTTP/1.1", "GET /é "),
-            line("an encoded slash", "GET /a%2Fb HTTP/1.1", "GET /a/b "),
+            line("an encoded slash", "GET /a%2Fb HTTP/1.1", "GET /a%2Fb "),
             line("an encoded percent is decoded once", "GET /%2541 HTTP/1.1", "GET /%41 "),
             line("an encoded CRLF stays in the path", "GET /%0d%0aX HTTP/1.1", "GET /\r\nX "),
             line("plus is plus in a path", "GET /a+b HTTP/1.1", "GET /a+b "),

@@ -40,8 +40,26 @@ private func serving(_ client: Client, _ body: (UInt16) throws -> Void) throws {
             #expect(try firstPixel(picture.body) == [15, 6, 0])
             try socket.send("GET", "/health", [], [])
             #expect(try socket.read().body == Array(#"{"status":"ready"}"#.utf8))
-            try socket.send("GET", "/nowhere", [], [])
-            #expect(try socket.read().head.hasPrefix("HTTP/1.1 404 Not Found\r\n"))
+            // An encoded slash is part of a name, and divides nothing.
+            for path in ["/nowhere", "/v1%2Fmodels", "/v1/models%2Fm", "/%2Fhealth"] {
+                try socket.send("GET", path, [], [])
+                let refused = try socket.read()
+                #expect(refused.head.hasPrefix("HTTP/1.1 404 Not Found\r\n"))
+                #expect(String(decoding: refused.body, as: UTF8.self).contains("'\(path)'"))
+            }
+        }
+    }
+
+    @Test func aBoundaryThatIsNotTextIsShownAsItWasSent() throws {
+        let client = try Client()
+        try serving(client) { port in
+            let socket = try SocketClient(port: port)
+            let head = Array("POST /v1/encode HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n".utf8)
+            let type = Array("Content-Type: multipart/form-data; boundary=\"a".utf8) + [0xFF]
+            try socket.send(head + type + Array("b\"\r\n\r\nx".utf8))
+            let refused = try JSONValue.parse(try socket.read().body)
+            let message = try #require(refused["error"]?["message"]?.stringValue)
+            #expect(message.hasPrefix(#"the boundary "a\xffb" in Content-Type holds what none may"#), "\(message)")
         }
     }
 
