@@ -52,13 +52,11 @@ package enum Npy {
     package static func integers(
         _ bytes: [UInt8], limit: Int, check: ([Int]) throws(ServiceError) -> Void = { _ in }
     ) throws(ServiceError) -> Integers {
-        let (header, dataStart) = try header(bytes)
-        let type = try elementType(header)
-        guard let order = member("fortran_order", of: header), order.hasPrefix("False") || order.hasPrefix("True")
-        else { throw bad("its header has no 'fortran_order'") }
-        let shape = try self.shape(header)
+        let (text, dataStart) = try header(bytes)
+        let header = try NpyHeader(text)
+        let (type, shape) = (try elementType(header), header.shape)
         // Column-major rows would need turning over; a single row is the same either way.
-        guard order.hasPrefix("False") || shape.count < 2 || shape[0] <= 1 else {
+        guard !header.isFortranOrder || shape.count < 2 || shape[0] <= 1 else {
             throw bad("fortran_order is True, expected False")
         }
         try check(shape)
@@ -98,55 +96,13 @@ package enum Npy {
         return (text, start + length)
     }
 
-    /// What follows `'name':` in the header's dictionary.
-    private static func member(_ name: String, of header: String) -> Substring? {
-        for quote in ["'", "\""] {
-            guard let range = range(of: "\(quote)\(name)\(quote)", in: header) else { continue }
-            let rest = header[range.upperBound...].drop { $0 == " " }
-            guard rest.first == ":" else { return nil }
-            return rest.dropFirst().drop { $0 == " " }
-        }
-        return nil
-    }
-
-    private static func range(of word: String, in text: String) -> Range<String.Index>? {
-        var start = text.startIndex
-        while start < text.endIndex {
-            if text[start...].hasPrefix(word) {
-                return start..<text.index(start, offsetBy: word.count)
-            }
-            start = text.index(after: start)
-        }
-        return nil
-    }
-
-    private static func elementType(_ header: String) throws(ServiceError) -> String {
-        let rest = member("descr", of: header) ?? ""
-        guard let quote = rest.first, quote == "'" || quote == "\"",
-            let end = rest.dropFirst().firstIndex(of: quote)
-        else { throw bad("its header has no simple 'descr'") }
-        let type = String(rest[rest.index(after: rest.startIndex)..<end])
-        let parts = Array(type.utf8)
+    private static func elementType(_ header: NpyHeader) throws(ServiceError) -> String {
+        let parts = Array(header.descr.utf8)
         let isKnown =
             parts.count == 3 && "<>|=".utf8.contains(parts[0]) && "iu".utf8.contains(parts[1])
             && "1248".utf8.contains(parts[2])
-        guard isKnown else { throw bad("values of type '\(shortened(type))', expected integers") }
-        return type
-    }
-
-    private static func shape(_ header: String) throws(ServiceError) -> [Int] {
-        let rest = member("shape", of: header) ?? ""
-        guard rest.first == "(", let end = rest.firstIndex(of: ")") else { throw bad("its header has no 'shape'") }
-        var shape: [Int] = []
-        for part in rest[rest.index(after: rest.startIndex)..<end].split(separator: ",") {
-            let word = part.filter { $0 != " " }
-            if word.isEmpty { continue }
-            guard word.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }), let size = Int(word) else {
-                throw bad("'\(shortened(String(word)))' in its shape is not a size")
-            }
-            shape.append(size)
-        }
-        return shape
+        guard isKnown else { throw bad("values of type '\(shortened(header.descr))', expected integers") }
+        return header.descr
     }
 
     private static func layout(_ type: String) -> (isBig: Bool, isSigned: Bool, bytes: Int) {

@@ -63,13 +63,26 @@ private func npy(_ header: String, _ data: [UInt8], version: UInt8 = 1) -> [UInt
     ("{'fortran_order': False, 'shape': (1,), }", 2, "descr"),
     ("{'descr': '<u2', 'shape': (1,), }", 2, "fortran_order"),
     ("{'descr': '<u2', 'fortran_order': False, }", 2, "shape"),
-    ("{'descr': '<u2', 'fortran_order': False, 'shape': (-1,), }", 2, "'-1'"),
-    ("{'descr': '<u2', 'fortran_order': False, 'shape': (99999999999999999999,), }", 2, "not a size"),
+    ("{'descr': '<u2', 'fortran_order': False, 'shape': (-1,), }", 2, "found '-1,"),
+    ("{'descr': '<u2', 'fortran_order': False, 'shape': (99999999999999999999,), }", 2, "a size in 'shape'"),
     ("{'descr': '<u2', 'fortran_order': False, 'shape': (4294967296, 4294967296), }", 2, "more than"),
     ("{'descr': '<u2', 'fortran_order': False, 'shape': (2,), }", 2, "expected 4"),
     ("{'descr': '<u2', 'fortran_order': False, 'shape': (2,), }", 5, "5 bytes of data"),
     ("{'descr': '<u2', 'fortran_order': True, 'shape': (2, 2), }", 8, "True"),
     ("", 0, "doesn't begin"),
+    // What NumPy refuses.
+    ("{'descr': '<u2', 'fortran_order': False, 'shape': (1)}", 2, "found ')}', expected ',' behind the only size"),
+    ("{'descr': '<u2', 'fortran_order': False, 'shape': 1}", 2, "expected a tuple as 'shape'"),
+    ("{'descr': '<u2', 'fortran_order': False, 'shape': (01,)}", 2, "expected a size"),
+    ("{'descr': '<u2', 'fortran_order': False, 'shape': (,)}", 2, "expected a size"),
+    ("{'descr': '<u2', 'fortran_order': False, 'shape': (1,), ", 2, "found the end"),
+    ("{'descr': '<u2', 'fortran_order': False, 'shape': (1,)", 2, "found the end, expected '}'"),
+    ("{'descr': '<u2', 'fortran_order': False, 'shape': (1,)} x", 2, "found 'x', expected its end"),
+    ("{'descr': '<u2', 'fortran_order': False, 'shape': (1,), 'shape': (1,), }", 2, "'shape' twice"),
+    ("{'descr': '<u2', 'fortran_order': False, 'shape': (1,), 'x': 1, }", 2, "has 'x', expected 'descr'"),
+    ("{'descr': '<u2' 'fortran_order': False, 'shape': (1,), }", 2, "expected '}'"),
+    ("{'descr': '<u2', 'fortran_order': 0, 'shape': (1,), }", 2, "expected True or False"),
+    ("x{'descr': '<u2', 'fortran_order': False, 'shape': (1,), }", 2, "expected '{'"),
 ])
 func npyDefects(header: String, count: Int, says: String) {
     let bytes = npy(header, [UInt8](repeating: 0, count: count))
