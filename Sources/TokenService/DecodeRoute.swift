@@ -57,7 +57,7 @@ enum DecodeRoute {
             parameters = try DecodeParameters(reading: &options)
             let format = try options.choice("format", of: Format.allCases)
             var tokens: JSONValue?
-            if type == MediaType.json { tokens = options.value("tokens") }
+            if type == MediaType.json { tokens = try Self.tokens(&options) }
             try options.finish()
             try parameters.check(for: model.contract)
             let reader = TokenBody(
@@ -68,6 +68,15 @@ enum DecodeRoute {
             default: sequences = try reader.json(tokens)
             }
             output = try Self.output(format, sequences.count, request.head)
+        }
+
+        /// `tokens`, or those of an encoding's whole answer, whose other members say nothing here.
+        private static func tokens(_ options: inout OptionReader) throws(ServiceError) -> JSONValue? {
+            let tokens = options.value("tokens")
+            guard let data = options.value("data") else { return tokens }
+            for name in ["object", "usage"] { _ = options.value(name) }
+            guard tokens == nil else { throw .badOption("tokens", "stands beside 'data', expected one of them") }
+            return try TokenBody.json(ofAnswer: data)
         }
 
         /// One PNG holds one picture.

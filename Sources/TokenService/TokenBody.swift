@@ -41,6 +41,23 @@ public struct TokenBody: Sendable {
         return lists
     }
 
+    /// The ids in the answer to an encoding, in the order of its `data`.
+    ///
+    /// - Throws: where an item has none: its picture had failed.
+    static func json(ofAnswer data: JSONValue) throws(ServiceError) -> JSONValue {
+        guard let items = data.arrayValue else { throw .badOption("data", "found \(data.kind), expected a list") }
+        var lists: [JSONValue] = []
+        for (index, item) in items.enumerated() {
+            guard let tokens = item["tokens"], tokens.arrayValue != nil else {
+                let found = item["error"] != nil ? "an item that failed" : "an item without them"
+                throw .badOption("data[\(index)]", "found \(found), expected an item with 'tokens', a list of ids")
+            }
+            lists.append(tokens)
+        }
+        guard !lists.isEmpty else { throw .badOption("data", "found an empty list, expected at least one image") }
+        return .array(lists)
+    }
+
     private func ids(_ elements: [JSONValue], _ name: String) throws(ServiceError) -> [Int64] {
         var ids: [Int64] = []
         ids.reserveCapacity(elements.count)

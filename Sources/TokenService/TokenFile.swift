@@ -18,8 +18,8 @@ public enum TokenFile {
         } else {
             let value = try parse(bytes)
             if parameters.contract == nil { parameters.contract = value["contract"]?.stringValue }
-            if let data = value["data"]?.arrayValue {
-                lists = try body.json(.array(data.map { $0["tokens"] ?? .null }))
+            if let data = value["data"] {
+                lists = try body.json(TokenBody.json(ofAnswer: data))
             } else {
                 lists = try body.json(value.objectValue == nil ? value : value["tokens"])
             }

@@ -110,6 +110,28 @@ import TokenizerCore
         }
     }
 
+    /// The whole JSON answer is read, with the model and the contract that it names.
+    @Test func anEncodingsAnswerIsTaken() throws {
+        let client = try Client([("m", .steps), ("b", .books)])
+        for (model, contract) in [("m", "aa11"), ("b", "bb22")] {
+            let one = try client.post("/v1/encode?model=\(model)&margin=true", "image/png", png(5))
+            let picture = try client.post("/v1/decode", Self.json, one.body)
+            #expect(picture.status == 200)
+            #expect(picture.headers.first("X-Tessera-Contract") == contract)
+            #expect(try firstPixel(picture.body) == [15, 5, 0])
+            let inputs = [UInt8(3), 1, 2].map { "\"\(base64(png($0)))\"" }.joined(separator: ",")
+            let several = try client.post("/v1/encode", json: "{\"model\":\"\(model)\",\"input\":[\(inputs)]}")
+            let pictures = try client.post("/v1/decode", Self.json, several.body)
+            let lists = #"{"model":"\#(model)","tokens":[[3,3,3,3],[1,1,1,1],[2,2,2,2]]}"#
+            #expect(pictures.status == 200)
+            #expect(pictures.body == (try client.post("/v1/decode", json: lists).body))
+        }
+        let global = try client.post("/v1/encode?model=b&id_space=global", "image/png", png(5))
+        let body = text(global).dropLast() + #","id_space":"global","format":"json"}"#
+        let answer = try JSONValue.parse(try client.post("/v1/decode", json: String(body)).body)
+        #expect(answer["data"]?[0]?["b64_json"] != nil)
+    }
+
     @Test func whatEncodeGivesDecodeTakes() throws {
         let client = try Client([("b", .books)])
         for (query, accept) in [
