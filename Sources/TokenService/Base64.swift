@@ -22,13 +22,16 @@ package enum Base64 {
 
     private static func result(_ text: UnsafeBufferPointer<UInt8>) -> Result<[UInt8], Failure> {
         guard text.count % 4 == 0 else {
-            return .failure(Failure(offset: text.count, message: "\(text.count) characters, expected a multiple of 4"))
+            return .failure(
+                lineBreak(text)
+                    ?? Failure(offset: text.count, message: "\(text.count) characters, expected a multiple of 4"))
         }
         let padding = text.suffix(2).reversed().prefix { $0 == UInt8(ascii: "=") }.count
         let digits = text.count - padding
         return values.withUnsafeBufferPointer { values in
             for index in 0..<digits where values[Int(text[index])] == 255 {
-                return .failure(Failure(offset: index, message: "a character outside the base64 alphabet"))
+                return .failure(
+                    lineBreak(text) ?? Failure(offset: index, message: "a character outside the base64 alphabet"))
             }
             let bytes = [UInt8](unsafeUninitializedCapacity: text.count / 4 * 3) { out, count in
                 count = 0
@@ -43,6 +46,13 @@ package enum Base64 {
                 }
             }
             return .success(bytes)
+        }
+    }
+
+    /// What `base64` writes unless told not to, at the end at least.
+    private static func lineBreak(_ text: UnsafeBufferPointer<UInt8>) -> Failure? {
+        text.firstIndex { $0 == 0x0A || $0 == 0x0D }.map {
+            Failure(offset: $0, message: "a line break, expected none, not at the end either")
         }
     }
 
@@ -75,7 +85,7 @@ extension Base64 {
             return try decode(utf8.dropFirst(offset))
         } catch {
             throw ServiceError(
-                400, "invalid_base64", "at character \(offset + error.offset): \(error.message)", param: "input")
+                400, "invalid_base64", "base64 at character \(offset + error.offset): \(error.message)", param: "input")
         }
     }
 

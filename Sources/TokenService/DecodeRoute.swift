@@ -90,7 +90,9 @@ enum DecodeRoute {
                 }
                 return format.mediaType
             }
-            guard let output = MediaType.choose(possible, for: head.headers) else { throw notAcceptable(possible) }
+            guard let output = MediaType.choose(possible, for: head.headers) else {
+                throw notAcceptable(possible, head.headers)
+            }
             return output
         }
 

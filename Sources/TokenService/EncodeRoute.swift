@@ -48,7 +48,7 @@ enum EncodeRoute {
             contract = parameters.contract(of: model.contract)
             context.use(contract)
             guard let output = MediaType.choose(rule.outputs, for: request.head.headers) else {
-                throw notAcceptable(rule.outputs)
+                throw notAcceptable(rule.outputs, request.head.headers)
             }
             guard output == MediaType.json || !parameters.encode.wantsMargins else {
                 throw .badOption("margin", "\(output) has no place for it, expected Accept: \(MediaType.json)")

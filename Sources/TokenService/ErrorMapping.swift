@@ -29,7 +29,8 @@ extension ServiceError {
         case .tokenRange(let position, let found, let codebookSize):
             self.init(
                 422, "token_out_of_range",
-                "the token at position \(position) is \(found), expected 0...\(codebookSize - 1)", param: "tokens")
+                "the token at position \(position) is \(described(found)), expected 0...\(codebookSize - 1)",
+                param: "tokens")
         case .option(let name, let reason):
             self = .badOption(name, reason)
         case .imageSize(let found, let expected):

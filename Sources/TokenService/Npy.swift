@@ -75,7 +75,7 @@ package enum Npy {
     }
 
     static func bad(_ why: String) -> ServiceError {
-        ServiceError(400, "invalid_npy", "the body is not an .npy file that is read here: \(why)")
+        ServiceError(400, "invalid_npy", "this is not an .npy file that is read here: \(why)")
     }
 
     private static func header(_ bytes: [UInt8]) throws(ServiceError) -> (text: String, dataStart: Int) {
@@ -127,7 +127,7 @@ package enum Npy {
                 let shift = 64 - 8 * size
                 values.append(Int64(bitPattern: bits << UInt64(shift)) >> Int64(shift))
             } else {
-                // Beyond any codebook in either case.
+                // Beyond any codebook in either case; `described` says that the largest stands for larger ones.
                 values.append(Int64(clamping: bits))
             }
         }

@@ -19,20 +19,23 @@ package struct PictureBody: Sendable {
     private var pictures: Pictures
     /// What the request calls its pictures.
     let name: String
+    /// Whether it calls them by their numbers, a single one too.
+    private var isList = false
 
     /// Pictures of a JSON body, each base64 or a data: URL.
     init(texts: [String], named name: String) {
-        self.init(pictures: .texts(texts), name: name)
+        self.init(pictures: .texts(texts), name: name, isList: true)
     }
 
     /// Files within a larger body; each is copied out when its turn comes.
     init(parts: [ArraySlice<UInt8>], named name: String) {
-        self.init(pictures: .parts(parts), name: name)
+        self.init(pictures: .parts(parts), name: name, isList: true)
     }
 
-    private init(pictures: Pictures, name: String = "input") {
+    private init(pictures: Pictures, name: String = "input", isList: Bool = false) {
         self.pictures = pictures
         self.name = name
+        self.isList = isList
     }
 
     package var count: Int {
@@ -43,6 +46,20 @@ package struct PictureBody: Sendable {
         case .parts(let parts): parts.count
         }
     }
+
+    /// What the request calls its only picture. `nil` for a raw body, which has no name, and among several, which the
+    /// answer tells apart.
+    private var onlyPlace: String? {
+        guard count == 1 else { return nil }
+        switch pictures {
+        case .raw: return nil
+        case .form: return name
+        case .texts, .parts: return isList ? "\(name)[0]" : name
+        }
+    }
+
+    /// An error of a picture, with its place in the request.
+    func placed(_ error: ServiceError) -> ServiceError { onlyPlace.map { error.placed($0) } ?? error }
 
     static func inputs(_ limits: ServiceLimits) -> [(type: String, limit: Int)] {
         [(MediaType.json, limits.bodyBytes), (MediaType.form, limits.bodyBytes)]
@@ -73,7 +90,9 @@ package struct PictureBody: Sendable {
         switch pictures {
         case .raw, .parts: return
         case .form(let form): try Self.checkFiles(form, &options, limits)
-        case .texts: pictures = .texts(try Self.texts(&options, limits))
+        case .texts:
+            let (texts, isList) = try Self.texts(&options, limits)
+            (pictures, self.isList) = (.texts(texts), isList)
         }
     }
 
@@ -93,10 +112,10 @@ package struct PictureBody: Sendable {
 
     private static func texts(
         _ options: inout OptionReader, _ limits: ServiceLimits
-    ) throws(ServiceError) -> [String] {
+    ) throws(ServiceError) -> (texts: [String], isList: Bool) {
         let expected = "a string of base64, a data: URL, or a list of them"
         switch options.value("input") {
-        case .string(let text): return [text]
+        case .string(let text): return ([text], false)
         case .array(let elements):
             try checkImageCount(elements.count, name: "input", limits)
             var texts: [String] = []
@@ -106,7 +125,7 @@ package struct PictureBody: Sendable {
                 }
                 texts.append(text)
             }
-            return texts
+            return (texts, true)
         case let other?: throw .badOption("input", "found \(other.kind), expected \(expected)")
         case nil:
             throw ServiceError(400, "missing_member", "there is no 'input', expected \(expected)", param: "input")
@@ -169,8 +188,12 @@ extension TokenService {
     func prepare(
         _ body: PictureBody, _ index: Int, options: PictureOptions, for model: Engine.Model
     ) throws(ServiceError) -> PreparedPicture {
-        try Processing.prepare(
-            try body.bytes(index, configuration.limits), options: options, preprocessing: model.contract.preprocessing,
-            limits: configuration.limits, budget: budget)
+        do throws(ServiceError) {
+            return try Processing.prepare(
+                try body.bytes(index, configuration.limits), options: options,
+                preprocessing: model.contract.preprocessing, limits: configuration.limits, budget: budget)
+        } catch {
+            throw body.placed(error)
+        }
     }
 }

@@ -120,7 +120,7 @@ public enum Processing {
                 }
                 throw ServiceError(
                     422, "token_out_of_range",
-                    "the token at position \(position) is \(id), expected \(first)...\(first + size - 1)",
+                    "the token at position \(position) is \(described(id)), expected \(first)...\(first + size - 1)",
                     param: "tokens")
             }
             local.append(Int32(truncatingIfNeeded: id - first))

@@ -118,7 +118,7 @@ extension BodyRule {
     ///
     /// - Throws: 415 for a type or a coding that isn't read, 406 where nothing that is offered is acceptable.
     func check(_ head: HTTPRequestHead) throws(ServiceError) -> Int {
-        guard MediaType.choose(outputs, for: head.headers) != nil else { throw notAcceptable(outputs) }
+        guard MediaType.choose(outputs, for: head.headers) != nil else { throw notAcceptable(outputs, head.headers) }
         let codings = head.headers.list("Content-Encoding").filter { $0 != "identity" }
         if let coding = codings.first {
             throw ServiceError(
@@ -141,8 +141,10 @@ extension BodyRule {
     }
 }
 
-func notAcceptable(_ offers: [String]) -> ServiceError {
-    ServiceError(
-        406, "not_acceptable", "nothing in Accept can be made of this; offered: \(offers.joined(separator: ", "))",
-        param: "Accept")
+func notAcceptable(_ offers: [String], _ headers: HTTPHeaders) -> ServiceError {
+    let accept = headers.all("Accept").joined(separator: ", ")
+    return ServiceError(
+        406, "not_acceptable",
+        "Accept '\(shortened(accept))' has nothing that can be made of this; offered: "
+            + offers.joined(separator: ", "), param: "Accept")
 }

@@ -38,10 +38,13 @@ public struct ServiceError: Error, Sendable, Equatable, CustomStringConvertible 
     public var description: String { message }
 
     /// The same, said of item `index` of the member `name`.
-    func placed(_ name: String, _ index: Int) -> ServiceError {
+    func placed(_ name: String, _ index: Int) -> ServiceError { placed("\(name)[\(index)]") }
+
+    /// The same, said of a member.
+    func placed(_ place: String) -> ServiceError {
         var error = self
-        error.message = "\(name)[\(index)]: \(message)"
-        error.param = "\(name)[\(index)]"
+        error.message = "\(place): \(message)"
+        error.param = place
         return error
     }
 

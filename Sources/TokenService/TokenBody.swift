@@ -62,7 +62,7 @@ public struct TokenBody: Sendable {
         var ids: [Int64] = []
         ids.reserveCapacity(elements.count)
         for (position, element) in elements.enumerated() {
-            guard case .integer(let id) = element else {
+            guard let id = element.clampedInteger else {
                 let found = element.doubleValue == nil ? element.kind : "\(element)"
                 throw .badOption("\(name)[\(position)]", "found \(found), expected an integer")
             }
@@ -112,5 +112,27 @@ public struct TokenBody: Sendable {
             lists.append(ids)
         }
         return lists
+    }
+}
+
+/// An id as a message names it. The ends of 64 bits stand for what lies beyond them too.
+func described(_ id: Int64) -> String {
+    switch id {
+    case .max: "\(id) or more"
+    case .min: "\(id) or less"
+    default: "\(id)"
+    }
+}
+
+extension JSONValue {
+    /// An integer; one beyond 64 bits, which the parser keeps as a `number`, becomes the nearest that they hold. No
+    /// fraction is as large.
+    var clampedInteger: Int64? {
+        switch self {
+        case .integer(let value): value
+        case .number(let value) where value >= 0x1p63: .max
+        case .number(let value) where value <= -0x1p63: .min
+        default: nil
+        }
     }
 }

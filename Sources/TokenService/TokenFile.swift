@@ -34,7 +34,9 @@ public enum TokenFile {
         do throws(JSONError) {
             return try JSONValue.parse(bytes)
         } catch {
-            throw ServiceError(error)
+            throw ServiceError(
+                400, "invalid_json",
+                "is neither an .npy array nor JSON that is read here, expected a file of tokens: \(error)")
         }
     }
 }

@@ -279,12 +279,12 @@ extension Client {
             "alpha"),
         refuses(picture.field("model", "x"), 404, "model_not_found", "model"),
         refuses(picture.file(png(1), name: "model"), 404, "model_not_found", "model"),
-        refuses(Form().file(Array("GIF89a".utf8)), 415, "unsupported_image", says: "gif"),
-        refuses(Form().file(png(5), "image/webp"), 415, "unsupported_content_type", "Content-Type", says: "or none"),
-        refuses(Form().file(png(5), "multipart/mixed; boundary=c"), 415, "unsupported_content_type", "Content-Type"),
-        refuses(Form().file(png(5).dropLast(30)), 422, "undecodable_image"),
-        refuses(Form().field("file", "x"), 415, "unsupported_image"),
-        refuses(Form().file([]), 415, "unsupported_image", says: "0 bytes"),
+        refuses(Form().file(Array("GIF89a".utf8)), 415, "unsupported_image", "file", says: "file: gif"),
+        refuses(Form().file(png(5), "image/webp"), 415, "unsupported_content_type", "file", says: "or none"),
+        refuses(Form().file(png(5), "multipart/mixed; boundary=c"), 415, "unsupported_content_type", "file"),
+        refuses(Form().file(png(5).dropLast(30)), 422, "undecodable_image", "file"),
+        refuses(Form().field("file", "x"), 415, "unsupported_image", "file"),
+        refuses(Form().file([]), 415, "unsupported_image", "file", says: "0 bytes"),
         refuses(
             picture.part(
                 "Content-Disposition: form-data; name=\"file\"\r\nContent-Transfer-Encoding: base64\r\n",

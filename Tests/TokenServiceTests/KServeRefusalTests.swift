@@ -49,15 +49,16 @@ private let encoding: [RefusedInference] = [
     .encode(.input("image", "BYTES", [1, 1, 1], data: picture), 400, "expected [n] or [n, 1]"),
     .encode(.input("image", "BYTES", [0], data: "[]"), 400, "at least one image"),
     .encode(.input("image", "BYTES", [65], binary: []), 413, "found 65 images, at most 64"),
-    .encode(.input("image", "BYTES", [1], data: #"["ab!d"]"#), 400, "at character 2"),
+    .encode(.input("image", "BYTES", [1], data: #"["ab!d"]"#), 400, "image[0]: base64 at character 2"),
     .encode(.input("image", "BYTES", [1], data: #"["http://localhost/"]"#), 400, "no URL is ever fetched"),
-    .encode(.input("image", "BYTES", [1], binary: element([])), 415, "an empty picture"),
+    .encode(.input("image", "BYTES", [1], binary: element([])), 415, "image[0]: an empty picture"),
     .encode(.input("image", "BYTES", [1], binary: element(Array("GIF89a".utf8))), 415, "gif is not read"),
     .encode(.input("image", "BYTES", [1], binary: element(png(5).dropLast(30))), 422, "png"),
     .encode(
         .input("image", "BYTES", [2], binary: element(png(5)) + element(Array("GIF89a".utf8))), 422,
         "image[1]: gif is not read"),
-    .encode(.input("image", "BYTES", [2], data: #"["\#(base64(png(5)))","%%%%"]"#), 422, "image[1]: at character 0"),
+    .encode(
+        .input("image", "BYTES", [2], data: #"["\#(base64(png(5)))","%%%%"]"#), 422, "image[1]: base64 at character 0"),
     .encode(.input("image", "BYTES", [1], binary: element(png(5)) + [0]), 400, "left behind the last element"),
     .encode(asked(#""outputs":[{"name":"image"}]"#), 400, "outputs[0]': found 'image', expected 'tokens'"),
     .encode(asked(#""outputs":[{"name":"tokens"},{"name":"tokens"}]"#), 400, "found 2 outputs"),
@@ -81,7 +82,11 @@ private let decoding: [RefusedInference] = [
         .input("tokens", "INT32", [1, 4], binary: littleEndian([1, -1, 2, 3], width: 4)), 422, "position 1 is -1"),
     .decode(
         .input("tokens", "UINT64", [1, 4], binary: littleEndian([1, 2, 3, -1], width: 8)), 422,
-        "position 3 is 9223372036854775807"),
+        "position 3 is 9223372036854775807 or more"),
+    .decode(
+        .input("tokens", "UINT64", [1, 4], data: "[1,2,3,18446744073709551615]"), 422,
+        "position 3 is 9223372036854775807 or more"),
+    .decode(.input("tokens", "UINT8", [1, 4], data: "[1,2,256,3]"), 400, "'tokens.data[2]': found 256"),
     .decode(
         .input("tokens", "INT32", [2, 4], data: "[1,2,3,4,1,16,3,4]"), 422, "tokens[1]: the token at position 1 is 16"),
     .decode(ids(#""parameters":{"contract":"bb22"}"#), 409, "contract 'bb22'"),
@@ -104,7 +109,7 @@ private let heads: [RefusedInference] = [
     .head([(length, "\(good.body.count + 1)")], good, 400, "the body has \(good.body.count) bytes"),
     .head([(length, "\(good.body.count - 1)")], good, 400, "not JSON"),
     .head([(length, "0")], good, 400, "not JSON"),
-    .head([("Accept", "text/html")], good, 406, "application/json"),
+    .head([("Accept", "text/html")], good, 406, "Accept 'text/html' has nothing"),
     .head([("Accept", "application/octet-stream")], good, 406, "offered: application/json"),
     .head([("Accept", "application/json")], asked(#""parameters":{"binary_data_output":true}"#), 406, "octet-stream"),
     .head([("Content-Encoding", "gzip")], good, 415, "'gzip' is not read"),

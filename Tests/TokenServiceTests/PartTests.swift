@@ -99,6 +99,21 @@ func npyDefects(header: String, count: Int, says: String) {
     }
 }
 
+/// Files that aren't tokens, by what is in them.
+@Test(
+    arguments: [
+        ([0xFF, 0xD8, 0xFF, 0xE0], "is neither an .npy array nor JSON that is read here, expected a file of tokens"),
+        (Array(#"{"data":[{"tokens":[1,2,3,4]},{"error":{}}]}"#.utf8), "'data[1]': found an item that failed"),
+        (Array(#"{"data":[{"tokens":[1,2,3,4]}],"contract":"bb22"}"#.utf8), "contract 'bb22'"),
+        (Array("\u{93}NUMPY".unicodeScalars.map { UInt8($0.value) }), "this is not an .npy file that is read here"),
+    ] as [([UInt8], String)])
+func tokenFilesAreRefused(bytes: [UInt8], says: String) {
+    let error = #expect(throws: ServiceError.self) {
+        try TokenFile.read(bytes, contract: .steps, parameters: DecodeParameters(), limits: ServiceLimits())
+    }
+    #expect(error?.message.contains(says) == true, "\(error?.message ?? "")")
+}
+
 @Test func theWorkQueueIsAsWideAsItSays() {
     let queue = WorkQueue(width: 2)
     let counts = Mutex((active: 0, most: 0))

@@ -44,10 +44,11 @@ struct Refusal: Sendable, CustomTestStringConvertible {
 
     static func head(
         _ headers: [(String, String)], type: String? = "image/png", _ status: Int, _ code: String,
-        _ param: String? = nil
+        _ param: String? = nil, says: String = ""
     ) -> Refusal {
         Refusal(
-            target: "/v1/encode", type: type, headers: headers, body: png(5), status: status, code: code, param: param)
+            target: "/v1/encode", type: type, headers: headers, body: png(5), status: status, code: code, param: param,
+            says: says)
     }
 }
 
@@ -60,7 +61,7 @@ private let routing = [
     Refusal(method: "GET", target: "/v1/models/x", status: 404, code: "model_not_found", param: "model", says: "'m'"),
     Refusal(
         method: "GET", target: "/v1/models/x/codebook", status: 404, code: "model_not_found", param: "model"),
-    .head([("Accept", "text/html")], 406, "not_acceptable", "Accept"),
+    .head([("Accept", "text/html")], 406, "not_acceptable", "Accept", says: "Accept 'text/html' has nothing"),
     .head([("Accept", "application/json;q=0, image/*")], 406, "not_acceptable", "Accept"),
     .head([("Content-Encoding", "gzip")], 415, "unsupported_encoding", "Content-Encoding"),
     .head([], type: "multipart/mixed; boundary=x", 415, "unsupported_content_type", "Content-Type"),
@@ -90,14 +91,21 @@ private let encoding: [Refusal] = [
     .encode(#"{"input":"\#(good)","assignment":"best"}"#, 400, "invalid_option", "assignment", says: "'sinkhorn' or"),
     .encode(#"{"input":"\#(good)","margin":"true"}"#, 400, "invalid_option", "margin"),
     .encode(#"{"input":"\#(good)","id_space":"x"}"#, 400, "invalid_option", "id_space"),
-    .encode(#"{"input":"abc"}"#, 400, "invalid_base64", "input"),
+    .encode(
+        #"{"input":"abc"}"#, 400, "invalid_base64", "input",
+        says: "input: base64 at character 3: 3 characters, expected a multiple of 4"),
+    .encode(
+        #"{"input":["abc"]}"#, 400, "invalid_base64", "input[0]", says: "input[0]: base64 at character 3"),
+    .encode(#"{"input":"abcd\n"}"#, 400, "invalid_base64", "input", says: "base64 at character 4: a line break"),
+    .encode(#"{"input":"abcd\r\nabcd\r\n"}"#, 400, "invalid_base64", "input", says: "at character 4: a line break"),
     .encode(#"{"input":"ab!d"}"#, 400, "invalid_base64", "input", says: "at character 2"),
     .encode(#"{"input":"data:image/png;base64,ab!d"}"#, 400, "invalid_base64", "input", says: "at character 24"),
     .encode(#"{"input":"data:image/png,abcd"}"#, 400, "invalid_data_url", "input"),
     .encode(#"{"input":"https://example.org/a.png"}"#, 400, "url_not_fetched", "input"),
     .encode(#"{"input":"file:///etc/passwd"}"#, 400, "url_not_fetched", "input"),
-    .encode(#"{"input":""}"#, 415, "unsupported_image"),
-    .encode(#"{"input":"R0lGODlh"}"#, 415, "unsupported_image", says: "gif"),
+    .encode(#"{"input":""}"#, 415, "unsupported_image", "input"),
+    .encode(#"{"input":"R0lGODlh"}"#, 415, "unsupported_image", "input", says: "input: gif"),
+    .encode(#"{"input":["R0lGODlh"]}"#, 415, "unsupported_image", "input[0]", says: "input[0]: gif"),
     .encode(
         "{\"input\":[\(repeatElement("\"\"", count: 65).joined(separator: ","))]}", 413, "too_many_images", "input"),
     .raw("/v1/encode", body: [], 400, "empty_body"),
@@ -125,6 +133,12 @@ private let decoding: [Refusal] = [
     .decode(#"{"tokens":[1,2,16,99]}"#, 422, "token_out_of_range", "tokens", says: "position 2 is 16, expected 0...15"),
     .decode(#"{"tokens":[1,-1,2,3]}"#, 422, "token_out_of_range", "tokens", says: "position 1 is -1"),
     .decode(#"{"tokens":[1,2,3,9223372036854775807]}"#, 422, "token_out_of_range", "tokens", says: "position 3"),
+    .decode(
+        #"{"tokens":[1,2,3,9223372036854775808]}"#, 422, "token_out_of_range", "tokens",
+        says: "position 3 is 9223372036854775807 or more, expected 0...15"),
+    .decode(
+        #"{"tokens":[-9223372036854775809,2,3,4]}"#, 422, "token_out_of_range", "tokens",
+        says: "position 0 is -9223372036854775808 or less"),
     .decode(#"{"tokens":[1,2,3.5,4]}"#, 400, "invalid_option", "tokens[2]", says: "found 3.5"),
     .decode(#"{"tokens":[1,2,[3],4]}"#, 400, "invalid_option", "tokens[2]"),
     .decode(#"{"tokens":[[1,2,3,4],5]}"#, 400, "invalid_option", "tokens[1]"),

@@ -45,7 +45,8 @@ enum InferRoute {
                 model.output.name, fallback: try options.bool("binary_data_output") ?? false)
             self.options = options
             let type = isBinary ? MediaType.octets : MediaType.json
-            guard MediaType.choose([type], for: request.head.headers) != nil else { throw notAcceptable([type]) }
+            let headers = request.head.headers
+            guard MediaType.choose([type], for: headers) != nil else { throw notAcceptable([type], headers) }
         }
 
         func start() throws(ServiceError) {

@@ -107,13 +107,26 @@ extension InferenceTensor {
     private func integers(_ elements: [JSONValue]) throws(ServiceError) -> [Int64] {
         var integers: [Int64] = []
         for (position, element) in try flat(elements).enumerated() {
-            guard case .integer(let integer) = element else {
+            guard let integer = element.clampedInteger, Self.holds(element, datatype) else {
                 let found = element.doubleValue == nil ? element.kind : "\(element)"
-                throw bad("data[\(position)]", "found \(found), expected an integer")
+                throw bad("data[\(position)]", "found \(found), expected an integer that \(datatype) holds")
             }
             integers.append(integer)
         }
         return integers
+    }
+
+    /// Whether a number of JSON is among those of an integer type.
+    private static func holds(_ number: JSONValue, _ datatype: String) -> Bool {
+        let isSigned = datatype.hasPrefix("INT")
+        guard let bits = Int(datatype.drop { !$0.isNumber }) else { return false }
+        guard case .integer(let integer) = number else {
+            // Beyond 64 bits with a sign: UINT64 goes on to twice as far.
+            return !isSigned && bits == 64 && (number.doubleValue.map { $0 > 0 && $0 <= 0x1p64 } ?? false)
+        }
+        guard bits < 64 else { return isSigned || integer >= 0 }
+        let end = Int64(1) << Int64(isSigned ? bits - 1 : bits)
+        return (isSigned ? -end..<end : 0..<end).contains(integer)
     }
 
     /// Pictures: files in binary data, base64 or data: URLs in JSON, which has no place for bytes.
