@@ -35,36 +35,52 @@ struct Decode: ParsableCommand {
     var files: [String]
 
     func run() throws {
-        if out != nil, !npy { try Files.checkNames(files) }
+        try checkOutput()
         let loaded = try model.load()
         let contract = loaded.description.contract
         var parameters = sampling.parameters
         parameters.idSpace = idSpace
         parameters.contract = self.contract
+        let tokens = try files.flatMap { try read($0, parameters, for: contract) }
+        // As late as how many there are is known, and before anything is decoded.
+        let path = try out.flatMap { npy ? nil : try Files.outputs($0, count: tokens.count) }
         var images: [(name: String, image: RGBImage)] = []
+        for (name, ids) in tokens {
+            images.append((name, try loaded.tokenizer.decode(ids, options: parameters.decode)))
+        }
+        if npy {
+            try Files.write(Answers.pictureArray(images.map(\.image), contract: contract), to: out)
+        } else if let path {
+            for (name, image) in images { try Files.write(encodePNG(image), to: path(name)) }
+        } else {
+            try Files.write(Answers.pictures(images.map { .success(encodePNG($0.image)) }), to: nil)
+        }
+    }
+
+    /// What can be known of `--out` before the model is loaded.
+    private func checkOutput() throws {
+        guard let out else { return }
+        if npy { return try Files.requireWritable(out) }
+        try Files.checkNames(files)
+        if files.count > 1 { _ = try Files.outputs(out, count: files.count) }
+    }
+
+    /// The ids in a file, each image's with the name of its picture.
+    private func read(
+        _ file: String, _ parameters: DecodeParameters, for contract: TokenContract
+    ) throws -> [(name: String, ids: [Int32])] {
         var limits = ServiceLimits()
         // Limits of a server's requests, not of files.
         limits.imagesPerRequest = .max
         limits.queuedImages = .max
-        for file in files {
-            do {
-                let lists = try TokenFile.read(
-                    Files.read(file), contract: contract, parameters: parameters, limits: limits)
-                for (index, tokens) in lists.enumerated() {
-                    let name = Files.stem(file) + (lists.count > 1 ? "-\(index)" : "") + ".png"
-                    images.append((name, try loaded.tokenizer.decode(tokens, options: parameters.decode)))
-                }
-            } catch let error as ServiceError {
-                throw CommandFailure("\(file): \(error)")
+        let bytes = try Files.read(file)
+        do {
+            let lists = try TokenFile.read(bytes, contract: contract, parameters: parameters, limits: limits)
+            return lists.enumerated().map { index, ids in
+                (Files.stem(file) + (lists.count > 1 ? "-\(index)" : "") + ".png", ids)
             }
-        }
-        if npy {
-            try Files.write(Answers.pictureArray(images.map(\.image), contract: contract), to: out)
-        } else if let out {
-            let path = try Files.outputs(out, count: images.count)
-            for (name, image) in images { try Files.write(encodePNG(image), to: path(name)) }
-        } else {
-            try Files.write(Answers.pictures(images.map { .success(encodePNG($0.image)) }), to: nil)
+        } catch {
+            throw CommandFailure("\(file): \(error)")
         }
     }
 }

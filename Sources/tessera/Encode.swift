@@ -38,6 +38,7 @@ struct Encode: ParsableCommand {
     }
 
     func run() throws {
+        if let out { try Files.requireWritable(out) }
         let loaded = try model.load()
         let contract = loaded.description.contract
         var parameters = try picture.parameters(for: contract)

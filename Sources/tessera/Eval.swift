@@ -45,7 +45,9 @@ struct Eval: ParsableCommand {
     @Option(parsing: .unconditional, help: "Pictures in a row of --sheet, 1 to \(Eval.sheetPairs).")
     var columns = 8
 
-    @Option(help: "New or empty folder for all originals, as the model saw them, and reconstructions.")
+    @Option(
+        help:
+            "New or empty folder, in none that is read, for all originals, as the model saw them, and reconstructions.")
     var saveImages: String?
 
     @Option(parsing: .unconditional, help: "Take only the first so many pictures.")
@@ -62,8 +64,10 @@ struct Eval: ParsableCommand {
     }
 
     func run() throws {
+        if let json, json != "-" { try Files.requireWritable(json) }
+        if let sheet { try Files.requireWritable(sheet) }
+        let savePath = try saveImages.map { try Self.saveFolders($0, inputs: paths) }
         let files = try Files.pictures(paths)
-        let savePath = try saveImages.map(Self.saveFolders)
         let loaded = try model.load()
         let contract = loaded.description.contract
         let encode = try picture.parameters(for: contract)
@@ -114,16 +118,27 @@ struct Eval: ParsableCommand {
         }
     }
 
-    /// Makes both folders. Files of another run among the new ones would count in whatever reads the folder.
-    private static func saveFolders(_ folder: String) throws -> (_ part: String, _ name: String) -> String {
-        for part in ["original", "reconstruction"] {
-            let path = "\(folder)/\(part)"
-            _ = try Files.outputs(path + "/", count: 1)
-            guard try FileManager.default.contentsOfDirectory(atPath: path).isEmpty else {
-                throw CommandFailure("--save-images: \(path) holds files already, expected a new or an empty folder")
-            }
+    /// Makes both folders. Files of another run beside the new ones would count in whatever reads the folder.
+    private static func saveFolders(
+        _ folder: String, inputs: [String]
+    ) throws -> (_ part: String, _ name: String) -> String {
+        let parts = ["original", "reconstruction"]
+        try Files.requireOutside(folder, of: inputs, option: "--save-images")
+        // Both folders, empty, are what a run leaves that failed before its first picture.
+        let spare = try contents(folder).filter { try !parts.contains($0) || !contents("\(folder)/\($0)").isEmpty }
+        guard spare.isEmpty else {
+            throw CommandFailure(
+                "--save-images: \(folder) holds \(spare.sorted()[0]) already, expected a new or an empty folder")
         }
+        for part in parts { _ = try Files.outputs("\(folder)/\(part)/", count: 1) }
         return { "\(folder)/\($0)/\($1)" }
+    }
+
+    /// Names in a folder; none where it isn't there yet.
+    private static func contents(_ folder: String) throws -> [String] {
+        guard FileManager.default.fileExists(atPath: folder) else { return [] }
+        guard Files.isDirectory(folder) else { throw CommandFailure("--save-images: \(folder) is not a folder") }
+        return try FileManager.default.contentsOfDirectory(atPath: folder)
     }
 }
 

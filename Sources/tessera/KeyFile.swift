@@ -5,6 +5,8 @@ import TokenService
 enum KeyFile {
     /// A comma-separated list of keys, beside those of the file.
     static let variable = "TESSERA_API_KEYS"
+    /// Bytes of a file that is a pipe.
+    private static let sizeLimit = 1 << 20
     /// Bytes of a key.
     static let lengths = 16...512
 
@@ -13,7 +15,9 @@ enum KeyFile {
         let listed = environment[variable] ?? ""
         guard file != nil || !listed.isEmpty else { return nil }
         var keys: [String] = []
-        if let file { keys += try parse(String(decoding: Files.read(file), as: UTF8.self), from: file) }
+        if let file {
+            keys += try parse(String(decoding: Files.read(file, limit: sizeLimit), as: UTF8.self), from: file)
+        }
         if !listed.isEmpty { keys += try parse(list: listed) }
         return keys
     }

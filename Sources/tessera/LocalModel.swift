@@ -105,19 +105,9 @@ extension PictureOptions.Alpha: ExpressibleByArgument {}
 
 /// Files that commands read and write.
 enum Files {
-    /// The whole of a file; `-` is standard input.
-    static func read(_ path: String) throws -> [UInt8] {
-        if isDirectory(path) { throw CommandFailure("\(path): is a folder, expected a file") }
-        do {
-            if path == "-" { return Array(try FileHandle.standardInput.readToEnd() ?? Data()) }
-            return Array(try Data(contentsOf: URL(fileURLWithPath: path)))
-        } catch {
-            throw CommandFailure("\(path): cannot be read: \(reason(error))")
-        }
-    }
-
     /// To `path`, or to standard output where it is `nil`.
     static func write(_ bytes: [UInt8], to path: String?) throws {
+        if let path { try requireWritable(path) }
         do {
             if let path {
                 try Data(bytes).write(to: URL(fileURLWithPath: path))
@@ -133,8 +123,12 @@ enum Files {
     /// the folder `out`, which is made.
     static func outputs(_ out: String, count: Int) throws -> (_ name: String) -> String {
         let isFolder = out.hasSuffix("/") || isDirectory(out)
-        if count == 1, !isFolder { return { _ in out } }
+        if count == 1, !isFolder {
+            try requireWritable(out)
+            return { _ in out }
+        }
         try WritableFolder.make(out)
+        try requireWritable(folder: out)
         return { "\(out)/\($0)" }
     }
 

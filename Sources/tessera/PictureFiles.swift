@@ -9,7 +9,8 @@ extension Files {
         _ file: String, _ parameters: EncodeParameters, for contract: TokenContract
     ) throws -> PreparedPicture {
         try Processing.prepare(
-            read(file), options: parameters.picture, preprocessing: contract.preprocessing, limits: ServiceLimits())
+            read(file, limit: ServiceLimits().image.fileBytes), options: parameters.picture,
+            preprocessing: contract.preprocessing, limits: ServiceLimits())
     }
 
     /// The pictures that are meant by `paths`: of a folder those that `PictureFolder` lists; every other path is taken as

@@ -34,13 +34,12 @@ struct Reconstruct: ParsableCommand {
     }
 
     func run() throws {
-        if out != nil, !npy { try Files.checkNames(files) }
+        let path = try writing()
         let loaded = try model.load()
         let contract = loaded.description.contract
         let parameters = try picture.parameters(for: contract)
         let decode = sampling.parameters
         try decode.check(for: contract)
-        let path = try out.flatMap { npy ? nil : try Files.outputs($0, count: files.count) }
         var images: [RGBImage] = []
         for file in files {
             do {
@@ -55,6 +54,17 @@ struct Reconstruct: ParsableCommand {
             }
         }
         if npy { try Files.write(Answers.pictureArray(images, contract: contract), to: out) }
+    }
+
+    /// Where a picture goes by its name; `nil` where none is written.
+    private func writing() throws -> ((_ name: String) -> String)? {
+        guard let out else { return nil }
+        if npy {
+            try Files.requireWritable(out)
+            return nil
+        }
+        try Files.checkNames(files)
+        return try Files.outputs(out, count: files.count)
     }
 
     private func report(_ file: String, _ image: RGBImage, _ reference: RGBImage) throws {

@@ -77,6 +77,8 @@ import Testing
     @Test(arguments: [
         (["--grace", "x"], "--grace: found 'x', expected an integer from 0 to 3600", Int32(2)),
         (["--grace", "-1"], "--grace: found '-1', expected an integer from 0 to 3600", 2),
+        (["--api-key-file", "/dev/zero"], "/dev/zero: goes on after 1048576 bytes, expected no more", 1),
+        (["--config", "/dev/zero"], "/dev/zero: goes on after 1048576 bytes, expected no more", 1),
         (["--config", "/nowhere.yaml"], "/nowhere.yaml: cannot be read: No such file or directory", 1),
         (["--api-key-file", "/nowhere"], "/nowhere: cannot be read: No such file or directory", 1),
     ])
