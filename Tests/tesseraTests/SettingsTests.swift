@@ -147,7 +147,7 @@ struct SettingsTests {
         ("grace:", "t.yaml, line 1: grace: found nothing, expected a value"),
         ("vae: ~", "t.yaml, line 1: vae: found nothing, expected a value"),
         ("vae: ''", "t.yaml, line 1: vae: found nothing, expected a path"),
-        ("grace: 1\ngrace: 2", "t.yaml: grace given more than once"),
+        ("grace: 1\ngrace: 2", "t.yaml, line 1: grace given more than once"),
         ("- grace", "t.yaml, line 1: expected NAME: VALUE on each line"),
         ("grace", "t.yaml, line 1: expected NAME: VALUE on each line"),
         ("grace: [1", "t.yaml, line "),

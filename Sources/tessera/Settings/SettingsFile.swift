@@ -50,7 +50,8 @@ struct SettingsFile {
         case .scanner(let context, let problem, let mark, _), .parser(let context, let problem, let mark, _),
             .composer(let context, let problem, let mark, _):
             return "\(line(mark)): \(context.map { "\($0.text), " } ?? "")\(problem)"
-        case .duplicatedKeysInMapping(let names, _): return ": \(names.joined(separator: ", ")) given more than once"
+        case .duplicatedKeysInMapping(let names, let context):
+            return "\(line(context.mark)): \(names.joined(separator: ", ")) given more than once"
         case .reader(let problem, _, _, _): return ": \(problem)"
         default: return ": can't be read as YAML"
         }
