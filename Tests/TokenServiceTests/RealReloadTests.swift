@@ -1,5 +1,6 @@
 import Batching
 import Dispatch
+import Foundation
 import HTTPWire
 import JSON
 import MetricsReader
@@ -122,7 +123,8 @@ import TokenizerCore
         return contract
     }
 
-    @Test func badFilesChangeNothing() throws {
+    /// Neither a file that isn't a model's, nor one of weights whose last number is NaN.
+    @Test(arguments: [false, true]) func badFilesChangeNothing(isModel: Bool) throws {
         let pictures = [try KnownPicture("reload")]
         let folder = try TemporaryModel.sftok(.tiny, seed: 1)
         let source = ModelSource(id: "s", folder: folder.path)
@@ -131,8 +133,13 @@ import TokenizerCore
         let settled = DispatchSemaphore(value: 0)
         client.service.start([source], whenSettled: { _ in settled.signal() })
         try #require(settled.wait(timeout: .now() + 60) == .success)
-        let bad = try TemporaryModel()
-        try bad.write("{", to: "model.safetensors")
+        let bad = try isModel ? TemporaryModel.sftok(.tiny, seed: 2) : TemporaryModel()
+        if isModel {
+            let path = URL(fileURLWithPath: bad.path + "/model.safetensors")
+            try (Data(contentsOf: path).dropLast(4) + [0, 0, 0xC0, 0x7F]).write(to: path)
+        } else {
+            try bad.write("{", to: "model.safetensors")
+        }
         try folder.replaceWeights(by: bad)
         let outcome = Mutex("")
         client.service.reload([source]) { result in
@@ -142,6 +149,7 @@ import TokenizerCore
         try #require(settled.wait(timeout: .now() + 60) == .success)
         let message = outcome.withLock { $0 }
         #expect(message.contains(folder.path + "/model.safetensors") && !message.contains("\n"), "\(message)")
+        #expect(message.contains("holds nan at") == isModel, "\(message)")
         let answer = try JSONValue.parse(try client.post("/v1/encode", "image/png", pictures[0].file).body)
         #expect(answer["contract"]?.stringValue == known.contract.fingerprint)
         #expect(answer["data"]?[0]?["tokens"] == JSONValue(known.tokens[0]))
