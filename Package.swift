@@ -64,7 +64,9 @@ let package = Package(
         module("TokenizerCore"),
 
         .target(
-            name: "CKernels", exclude: ["gradients.inc", "kernels.inc", "winograd.inc"], cSettings: kernels,
+            name: "CKernels",
+            exclude: ["attention.inc", "bfloat16.inc", "gradients.inc", "kernels.inc", "winograd.inc"],
+            cSettings: kernels,
             linkerSettings: [.linkedLibrary("openblas"), .linkedLibrary("gomp"), .linkedLibrary("m")]),
         .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),

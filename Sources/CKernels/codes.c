@@ -39,42 +39,60 @@ void tk_distances(const float *queries, long count, long d, const float *codes, 
     tk_parallel(count, distances_row, &t);
 }
 
-enum { SINKHORN_BLOCK = 128 };
+enum { SINKHORN_BLOCK = 256 };
+
+struct sinkhorn {
+    float *q, least, scale;
+    long count, codes;
+    double *sums;
+    int32_t *ids;
+};
+
+static void sinkhorn_begin(void *context, long t) {
+    const struct sinkhorn *s = context;
+    s->sums[t] = tk_active()->exp_row(s->q + t * s->codes, s->codes, s->least);
+}
+
+static void sinkhorn_columns(void *context, long index) {
+    const struct sinkhorn *s = context;
+    long first = index * SINKHORN_BLOCK, left = s->codes - first;
+    tk_active()->divide_columns(s->q + first, s->count, left < SINKHORN_BLOCK ? left : SINKHORN_BLOCK, s->codes,
+                                (float)s->codes);
+}
+
+static void sinkhorn_row(void *context, long t) {
+    const struct sinkhorn *s = context;
+    tk_active()->divide_row(s->q + t * s->codes, s->codes, (float)s->count);
+}
+
+static void sinkhorn_scale(void *context, long t) {
+    const struct sinkhorn *s = context;
+    for (long c = 0; c < s->codes; c++) s->q[t * s->codes + c] *= s->scale;
+}
+
+static void sinkhorn_pick(void *context, long t) {
+    const struct sinkhorn *s = context;
+    const float *row = s->q + t * s->codes;
+    long best = 0;
+    for (long c = 1; c < s->codes; c++)
+        if (row[c] > row[best]) best = c;
+    s->ids[t] = (int32_t)best;
+}
 
 void tk_sinkhorn(float *q, long count, long codes, int32_t *ids) {
-    float least = q[0];
-    for (long i = 1; i < count * codes; i++) least = q[i] < least ? q[i] : least;
+    struct sinkhorn s = {q, q[0], 0, count, codes, tk_take_scratch((size_t)count * sizeof(double)), ids};
+    for (long i = 1; i < count * codes; i++) s.least = q[i] < s.least ? q[i] : s.least;
+    tk_parallel(count, sinkhorn_begin, &s);
     double total = 0;
-    for (long i = 0; i < count * codes; i++) {
-        q[i] = expf(-10 * (q[i] - least));
-        total += q[i];
-    }
-    float scale = 1 / ((float)total + 1e-8f);
-    for (long i = 0; i < count * codes; i++) q[i] *= scale;
+    for (long t = 0; t < count; t++) total += s.sums[t];
+    tk_give_scratch(s.sums);
+    s.scale = 1 / ((float)total + 1e-8f);
+    tk_parallel(count, sinkhorn_scale, &s);
     for (int round = 0; round < 5; round++) {
-        for (long first = 0; first < codes; first += SINKHORN_BLOCK) {
-            long n = codes - first < SINKHORN_BLOCK ? codes - first : SINKHORN_BLOCK;
-            float sums[SINKHORN_BLOCK] = {0};
-            for (long t = 0; t < count; t++)
-                for (long i = 0; i < n; i++) sums[i] += q[t * codes + first + i];
-            for (long t = 0; t < count; t++)
-                for (long i = 0; i < n; i++) {
-                    float *p = q + t * codes + first + i;
-                    *p = *p / (sums[i] + 1e-8f) / (float)codes;
-                }
-        }
-        for (long t = 0; t < count; t++) {
-            double sum = 0;
-            for (long c = 0; c < codes; c++) sum += q[t * codes + c];
-            for (long c = 0; c < codes; c++) q[t * codes + c] = q[t * codes + c] / ((float)sum + 1e-8f) / (float)count;
-        }
+        tk_parallel((codes + SINKHORN_BLOCK - 1) / SINKHORN_BLOCK, sinkhorn_columns, &s);
+        tk_parallel(count, sinkhorn_row, &s);
     }
-    for (long t = 0; t < count; t++) {
-        long best = 0;
-        for (long c = 1; c < codes; c++)
-            if (q[t * codes + c] > q[t * codes + best]) best = c;
-        ids[t] = (int32_t)best;
-    }
+    tk_parallel(count, sinkhorn_pick, &s);
 }
 
 struct gumbel {

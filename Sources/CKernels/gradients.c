@@ -105,12 +105,12 @@ static void head_gradient(const float *qkv, const float *out, const float *dout,
 
 void tk_linear_attention_gradient(const float *qkv, const float *out, const float *dout, long pixels, long heads,
                                   float *dqkv) {
-    float *scratch = tk_scratch((size_t)(5 * pixels * D) * sizeof(float));
+    float *scratch = tk_take_scratch((size_t)(5 * pixels * D) * sizeof(float));
     struct head s = {scratch, scratch + pixels * D, scratch + 2 * pixels * D, scratch + 3 * pixels * D,
                      scratch + 4 * pixels * D};
     for (long head = 0; head < heads; head++)
         head_gradient(qkv + head * 3 * D, out + head * D, dout + head * D, pixels, heads, &s, dqkv + head * 3 * D);
-    free(scratch);
+    tk_give_scratch(scratch);
 }
 
 enum { BLOCK = 16384 };

@@ -19,12 +19,28 @@ struct tk_kernels {
     void (*channel_sums)(const float *x, long rows, long channels, double *sums, double *squares);
     void (*scale_shift_silu)(const float *x, long rows, long channels, const float *scale, const float *shift,
                              float *y);
+    void (*layer_norm_bfloat16)(const float *x, long rows, long width, const float *gain, const float *bias, float eps,
+                                uint16_t *y);
+    void (*to_bfloat16)(const float *x, long count, uint16_t *y);
+    // On the widest vectors only; NULL elsewhere, where OpenBLAS is faster.
+    void (*pack_keys_float)(const float *k, long ld, long length, float *out);
+    void (*attend_float)(const float *q, long ldq, long rows, const float *keys, const float *values, long ld, long length,
+                         float *out, long ldo, float *scratch);
+    // NULL where the processor doesn't multiply bfloat16 numbers.
+    void (*gelu_bfloat16)(uint16_t *x, long count);
+    void (*pack_keys)(const uint16_t *k, long ld, long length, uint32_t *out);
+    void (*pack_values)(const uint16_t *v, long ld, long length, uint32_t *out);
+    void (*attend)(const uint16_t *q, long ldq, long rows, const uint32_t *keys, const uint32_t *values, long length,
+                   uint16_t *out, long ldo, float *scratch);
     void (*gated)(const float *x, long rows, long width, float *y);
     void (*depthwise_row)(const float *x, long row, long height, long width, long channels, long ldx, long size,
                           const float *w, const float *bias, float *y);
     void (*nearest)(const float *query, long d, const float *codes, long stride, long first, long last, int32_t *id,
                     float *best, float *second);
     void (*distances)(const float *query, long d, const float *codes, long count, float *out);
+    double (*exp_row)(float *x, long width, float least);
+    void (*divide_columns)(float *x, long rows, long columns, long ld, float divisor);
+    void (*divide_row)(float *x, long width, float divisor);
     void (*winograd_strip)(const struct tk_winograd *w, long first, long tiles, const float *x, float *v, float *m,
                            float *y);
     void (*winograd_pack)(const float *weights, long inputs, long outputs, float *packed);
@@ -47,12 +63,14 @@ struct tk_winograd {
     float *weights, *bias;
 };
 
-extern const struct tk_kernels tk_kernels_sse2, tk_kernels_avx2, tk_kernels_avx512;
+extern const struct tk_kernels tk_kernels_sse2, tk_kernels_avx2, tk_kernels_avx512, tk_kernels_avx512bf16;
 /// The table in force.
 const struct tk_kernels *tk_active(void);
 /// Puts a level in force that another thread has in force: it needs no check against the processor.
 void tk_adopt_level(int level);
-/// Memory aligned to 64 bytes, for `free`; ends the process where there is none.
-void *tk_scratch(size_t bytes);
+/// As `tk_allocate`, given back by `tk_give_scratch` on the same thread, which keeps the largest for the next: megabytes
+/// taken anew cost the kernel's zeroing of every page.
+void *tk_take_scratch(size_t bytes);
+void tk_give_scratch(void *memory);
 
 #endif

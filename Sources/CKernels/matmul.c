@@ -6,7 +6,7 @@
 
 #include "internal.h"
 
-enum { TILE_ROWS = 1024, TILE_COLUMNS = 192, HEAD = 64, LINEAR_HEAD = 32 };
+enum { TILE_ROWS = 1024, TILE_COLUMNS = 192, LINEAR_HEAD = 32 };
 
 struct linear {
     long m, n, k, lda, ldw, ldr, ldc, tile_rows, tile_columns, across;
@@ -38,35 +38,6 @@ void tk_linear(long m, long n, long k, const float *a, long lda, const float *w,
     struct linear t = {m, n, k, lda, ldw, ldr, ldc, TILE_ROWS, tile_columns, (n + tile_columns - 1) / tile_columns,
                        beta, a, w, bias, residual, activation, c};
     tk_parallel((m + TILE_ROWS - 1) / TILE_ROWS * t.across, linear_tile, &t);
-}
-
-struct attention {
-    const float *q, *k, *v;
-    long ld, length, heads, first, count, block;
-    float *out, *scratch;
-};
-
-static void attention_block(void *context, long index) {
-    const struct attention *t = context;
-    long head = index % t->heads, from = index / t->heads * t->block;
-    long rows = smaller(t->block, t->count - from);
-    float *s = t->scratch + tk_thread_index() * t->block * t->length;
-    const float *q = t->q + (t->first + from) * t->ld + head * HEAD;
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, (int)t->length, HEAD, 0.125f, q, (int)t->ld,
-                t->k + head * HEAD, (int)t->ld, 0, s, (int)t->length);
-    tk_active()->softmax(s, rows, t->length);
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (int)rows, HEAD, (int)t->length, 1, s, (int)t->length,
-                t->v + head * HEAD, (int)t->ld, 0, t->out + from * t->heads * HEAD + head * HEAD,
-                (int)(t->heads * HEAD));
-}
-
-void tk_attention(const float *q, const float *k, const float *v, long ld, long length, long heads, long first,
-                  long count, float *out) {
-    long block = smaller(count, 128);
-    float *scratch = tk_scratch((size_t)(tk_threads() * block * length) * sizeof(float));
-    struct attention t = {q, k, v, ld, length, heads, first, count, block, out, scratch};
-    tk_parallel((count + block - 1) / block * heads, attention_block, &t);
-    free(scratch);
 }
 
 struct linear_attention {
@@ -130,10 +101,10 @@ static void linear_attention_head(void *context, long head) {
 }
 
 void tk_linear_attention(const float *qkv, long pixels, long heads, float *out) {
-    float *scratch = tk_scratch((size_t)(tk_threads() * pixels * 2 * LINEAR_HEAD) * sizeof(float));
+    float *scratch = tk_take_scratch((size_t)(tk_threads() * pixels * 2 * LINEAR_HEAD) * sizeof(float));
     struct linear_attention t = {qkv, pixels, heads, out, scratch};
     tk_parallel(heads, linear_attention_head, &t);
-    free(scratch);
+    tk_give_scratch(scratch);
 }
 
 struct grouped {

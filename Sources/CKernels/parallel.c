@@ -36,6 +36,23 @@ void tk_layer_norm(const float *x, long rows, long width, const float *gain, con
     over_rows(&t, layer_norm_block);
 }
 
+struct rounded_rows {
+    struct rows rows;
+    uint16_t *y;
+};
+
+static void layer_norm_bfloat16_block(void *context, long index) {
+    struct rounded_rows *t = context;
+    long first, n = take(&t->rows, index, &first), at = first * t->rows.width;
+    tk_active()->layer_norm_bfloat16(t->rows.x + at, n, t->rows.width, t->rows.gain, t->rows.bias, t->rows.eps, t->y + at);
+}
+
+void tk_layer_norm_bfloat16(const float *x, long rows, long width, const float *gain, const float *bias, float eps,
+                            uint16_t *y) {
+    struct rounded_rows t = {{x, gain, bias, 0, rows, width, block_rows(width), eps, 0, 0}, y};
+    tk_parallel((rows + t.rows.block - 1) / t.rows.block, layer_norm_bfloat16_block, &t);
+}
+
 static void rms_norm_block(void *context, long index) {
     struct rows *t = context;
     long first, n = take(t, index, &first), at = first * t->width;
@@ -69,6 +86,41 @@ static void gated_block(void *context, long index) {
 void tk_gated(const float *x, long rows, long width, float *y) {
     struct rows t = {x, 0, 0, 0, rows, width, 0, 0, y, 0};
     over_rows(&t, gated_block);
+}
+
+struct bfloat16 {
+    const float *x;
+    long rows, width, ldx, block;
+    uint16_t *y;
+};
+
+static void bfloat16_block(void *context, long index) {
+    const struct bfloat16 *t = context;
+    long first = index * t->block, last = first + t->block < t->rows ? first + t->block : t->rows;
+    for (long r = first; r < last; r++) tk_active()->to_bfloat16(t->x + r * t->ldx, t->width, t->y + r * t->width);
+}
+
+void tk_to_bfloat16(const float *x, long rows, long width, long ldx, uint16_t *y) {
+    struct bfloat16 t = {x, rows, width, ldx, block_rows(width), y};
+    tk_parallel((rows + t.block - 1) / t.block, bfloat16_block, &t);
+}
+
+enum { GELU_BLOCK = 16384 };
+
+struct gelu {
+    uint16_t *x;
+    long count;
+};
+
+static void gelu_block(void *context, long index) {
+    const struct gelu *t = context;
+    long first = index * GELU_BLOCK, left = t->count - first;
+    tk_active()->gelu_bfloat16(t->x + first, left < GELU_BLOCK ? left : GELU_BLOCK);
+}
+
+void tk_gelu_bfloat16(uint16_t *x, long count) {
+    struct gelu t = {x, count};
+    tk_parallel((count + GELU_BLOCK - 1) / GELU_BLOCK, gelu_block, &t);
 }
 
 // MARK: group normalisation

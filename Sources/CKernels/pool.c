@@ -3,9 +3,12 @@
 // here emits LLVM's OpenMP instead.
 #define _GNU_SOURCE
 #include <malloc.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -47,10 +50,51 @@ void tk_set_threads(int count) {
 
 __attribute__((constructor)) static void keep_openblas_single(void) { openblas_set_num_threads(1); }
 
-void *tk_scratch(size_t bytes) {
+enum { HUGE_PAGE = 2 << 20 };
+
+void *tk_allocate(size_t bytes) {
     void *memory = NULL;
-    if (posix_memalign(&memory, 64, bytes) != 0) abort();
+    bool isLarge = bytes >= 2 * HUGE_PAGE;
+    if (posix_memalign(&memory, isLarge ? HUGE_PAGE : 64, bytes) != 0) abort();
+    // Fewer misses of the address cache; where the system has no such pages, nothing is lost.
+    if (isLarge) madvise(memory, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
     return memory;
+}
+
+// What a thread keeps; `bytes` stand before what it hands out.
+struct scratch {
+    size_t bytes;
+    bool isTaken;
+};
+
+enum { SCRATCH_HEADER = 64 };
+static pthread_key_t scratch_of_thread;
+static pthread_once_t scratch_once = PTHREAD_ONCE_INIT;
+
+static void open_scratch(void) {
+    if (pthread_key_create(&scratch_of_thread, free) != 0) abort();
+}
+
+void *tk_take_scratch(size_t bytes) {
+    pthread_once(&scratch_once, open_scratch);
+    struct scratch *kept = pthread_getspecific(scratch_of_thread);
+    if (!kept || kept->isTaken || kept->bytes < bytes) {
+        struct scratch *made = tk_allocate(SCRATCH_HEADER + bytes);
+        *made = (struct scratch){bytes, true};
+        return (char *)made + SCRATCH_HEADER;
+    }
+    kept->isTaken = true;
+    return (char *)kept + SCRATCH_HEADER;
+}
+
+void tk_give_scratch(void *memory) {
+    struct scratch *given = (struct scratch *)((char *)memory - SCRATCH_HEADER);
+    struct scratch *kept = pthread_getspecific(scratch_of_thread);
+    given->isTaken = false;
+    if (kept == given) return;
+    bool isKept = (!kept || (!kept->isTaken && kept->bytes < given->bytes)) &&
+                  pthread_setspecific(scratch_of_thread, given) == 0;
+    free(isKept ? kept : given);
 }
 
 void tk_return_memory(void) { malloc_trim(0); }

@@ -151,7 +151,7 @@ static void grow(struct tk_tree *t, long book, const struct rows *r, long node, 
 static void build_book(void *context, long book) {
     const struct build *b = context;
     long count = b->tree->count, d = b->tree->d;
-    struct rows r = {tk_scratch((size_t)count * (size_t)(d + 1) * sizeof(float)), d};
+    struct rows r = {tk_allocate((size_t)count * (size_t)(d + 1) * sizeof(float)), d};
     for (long i = 0; i < count; i++) {
         int32_t id = (int32_t)i;
         memcpy(row(&r, i), b->codes + (book * count + i) * d, (size_t)d * sizeof(float));
@@ -161,7 +161,8 @@ static void build_book(void *context, long book) {
     free(r.data);
 }
 
-int tk_tree_takes(long count, long d) { return count >= 2 * LEAF && count <= INT32_MAX && d >= 1 && d <= MOST_DIMENSIONS; }
+// Whether codebooks of that size can be trees.
+static int takes(long count, long d) { return count >= 2 * LEAF && count <= INT32_MAX && d >= 1 && d <= MOST_DIMENSIONS; }
 
 // Nothing can be cut along what isn't a number.
 static int all_finite(const float *codes, long count) {
@@ -175,16 +176,16 @@ static int all_finite(const float *codes, long count) {
 }
 
 tk_tree *tk_tree_create(const float *codes, long books, long count, long d) {
-    if (!tk_tree_takes(count, d) || !all_finite(codes, books * count * d)) return NULL;
-    struct tk_tree *t = tk_scratch(sizeof *t);
+    if (!takes(count, d) || !all_finite(codes, books * count * d)) return NULL;
+    struct tk_tree *t = tk_allocate(sizeof *t);
     *t = (struct tk_tree){.books = books, .count = count, .d = d};
     while (((long)LEAF << t->levels) < count) t->levels++;
     size_t all = (size_t)books * (size_t)count, inner = (size_t)books * ((1UL << t->levels) - 1);
-    t->packed = tk_scratch(all * (size_t)d * sizeof *t->packed);
-    t->order = tk_scratch(all * sizeof *t->order);
-    t->place = tk_scratch(all * sizeof *t->place);
-    t->cuts = tk_scratch(inner * sizeof *t->cuts);
-    t->axes = tk_scratch(inner);
+    t->packed = tk_allocate(all * (size_t)d * sizeof *t->packed);
+    t->order = tk_allocate(all * sizeof *t->order);
+    t->place = tk_allocate(all * sizeof *t->place);
+    t->cuts = tk_allocate(inner * sizeof *t->cuts);
+    t->axes = tk_allocate(inner);
     struct build b = {t, codes};
     tk_parallel(books, build_book, &b);
     return t;

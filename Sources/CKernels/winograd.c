@@ -11,10 +11,10 @@ tk_winograd *tk_winograd_create(long height, long width, long inputs, long outpu
     tk_winograd *w = calloc(1, sizeof *w);
     if (!w) abort();
     *w = (tk_winograd){height, width, inputs, outputs, activation, accumulate, tk_active(), NULL, NULL};
-    w->weights = tk_scratch((size_t)(36 * inputs * outputs) * sizeof(float));
+    w->weights = tk_allocate((size_t)(36 * inputs * outputs) * sizeof(float));
     w->kernels->winograd_pack(weights, inputs, outputs, w->weights);
     if (bias) {
-        w->bias = tk_scratch((size_t)outputs * sizeof(float));
+        w->bias = tk_allocate((size_t)outputs * sizeof(float));
         memcpy(w->bias, bias, (size_t)outputs * sizeof(float));
     }
     return w;
@@ -46,8 +46,8 @@ void tk_winograd_run(const tk_winograd *w, const float *x, float *y) {
     long tiles = ((w->height + 3) / 4) * ((w->width + 3) / 4);
     long wanted = w->inputs <= 128 ? 60 : 126;
     long stride = 36 * wanted * (w->inputs + w->outputs);
-    float *scratch = tk_scratch((size_t)(tk_threads() * stride) * sizeof(float));
+    float *scratch = tk_take_scratch((size_t)(tk_threads() * stride) * sizeof(float));
     struct run t = {w, x, y, scratch, tiles, wanted, stride};
     tk_parallel((tiles + wanted - 1) / wanted, strip, &t);
-    free(scratch);
+    tk_give_scratch(scratch);
 }

@@ -1,15 +1,40 @@
 import CKernels
 
 extension ScratchPool {
-    /// Softmax attention with heads of 64. `qkv` (L, 3W) holds q | k | v; only `queries` are answered.
-    /// Returns (queries.count, W).
-    public func attention(qkv: Plane, queries: Range<Int>) -> Plane {
-        let width = qkv.channels / 3
-        let out = plane(queries.count, 1, width)
-        tk_attention(
-            qkv.data, qkv.data + width, qkv.data + 2 * width, qkv.channels, qkv.rows, width / 64, queries.lowerBound,
-            queries.count, out.data)
-        return out
+    /// Softmax attention with heads of 64. `qkv` (L, 3W) holds q | k | v. Returns (L, W).
+    public func attention(qkv: Activations) -> Activations {
+        let (width, rows) = (qkv.channels / 3, qkv.rows)
+        switch qkv {
+        case .float32(let x):
+            let out = plane(rows, 1, width)
+            tk_attention(
+                x.data, 3 * width, rows, x.data + width, x.data + 2 * width, 3 * width, rows, width / 64, out.data)
+            return .float32(out)
+        case .bfloat16(let x):
+            let out = bfloat16(rows, width)
+            tk_attention_bfloat16(
+                x.data, 3 * width, rows, x.data + width, x.data + 2 * width, 3 * width, rows, width / 64, out.data)
+            return .bfloat16(out)
+        }
+    }
+
+    /// The same where there are fewer queries (N, W) than keys and values, k | v (L, 2W). Returns (N, W).
+    public func attention(queries: Activations, others: Activations) -> Activations {
+        let width = queries.channels
+        precondition(others.channels == 2 * width)
+        switch (queries, others) {
+        case (.float32(let q), .float32(let kv)):
+            let out = plane(q.rows, 1, width)
+            tk_attention(
+                q.data, width, q.rows, kv.data, kv.data + width, 2 * width, kv.rows, width / 64, out.data)
+            return .float32(out)
+        case (.bfloat16(let q), .bfloat16(let kv)):
+            let out = bfloat16(q.rows, width)
+            tk_attention_bfloat16(
+                q.data, width, q.rows, kv.data, kv.data + width, 2 * width, kv.rows, width / 64, out.data)
+            return .bfloat16(out)
+        default: preconditionFailure("queries and keys in two arithmetics")
+        }
     }
 
     /// DC-AE's ReLU linear attention (arXiv 2410.10733, section 3.3). `qkv`: per head q | k | v of 32 channels each.

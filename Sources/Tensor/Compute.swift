@@ -7,6 +7,7 @@ public enum Compute {
         case sse2 = 0
         case avx2 = 1
         case avx512 = 2
+        case avx512BF16 = 3
     }
 
     /// Sets the size of the pool for the calling thread's work. At least 1.
@@ -14,6 +15,21 @@ public enum Compute {
 
     /// Gives freed memory back to the system: the C library keeps what it may need again, as after a whole model.
     public static func returnMemory() { tk_return_memory() }
+
+    /// How products are computed. Sums are float32 in any case.
+    public enum Arithmetic: Sendable {
+        case float32
+        /// Factors are rounded to bfloat16, to nearest even.
+        case bfloat16
+
+        /// Whether the level in force has instructions for it.
+        public var isNative: Bool {
+            switch self {
+            case .float32: true
+            case .bfloat16: Compute.level.rawValue >= Level.avx512BF16.rawValue
+            }
+        }
+    }
 
     /// The level in force.
     public static var level: Level { Level(rawValue: tk_level()) ?? .sse2 }

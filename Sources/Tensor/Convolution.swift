@@ -1,11 +1,6 @@
 import CKernels
 import COneDNN
 
-/// oneDNN refused a convolution: its status and the shape.
-public struct ConvolutionError: Error, CustomStringConvertible {
-    public let description: String
-}
-
 /// A square convolution on oneDNN with zero padding, for one input size. Weights are packed once, at load.
 public final class Convolution {
     /// Geometry. The padding of a 3x3 is 1 on every side unless told otherwise.
@@ -51,11 +46,14 @@ public final class Convolution {
     }
 
     private enum Implementation {
+        /// In the arithmetic asked for.
         case direct(OpaquePointer)
+        /// In float32 whatever is asked for: faster than bfloat16's by definition, and closer.
         case winograd(OpaquePointer)
     }
 
     public let shape: Shape
+    private let arithmetic: Compute.Arithmetic
     private let implementation: Implementation
 
     /// - Parameters:
@@ -64,9 +62,12 @@ public final class Convolution {
     ///   - accumulate: add the result to what the output holds.
     public init(
         _ shape: Shape, weight: borrowing FloatBuffer, bias: borrowing FloatBuffer?,
-        activation: Activation = .none, accumulate: Bool = false, method: Method = .automatic
-    ) throws(ConvolutionError) {
+        activation: Activation = .none, accumulate: Bool = false, method: Method = .automatic,
+        arithmetic: Compute.Arithmetic = .float32
+    ) throws(LibraryError) {
         self.shape = shape
+        self.arithmetic = arithmetic
+        precondition(arithmetic.isNative)
         precondition(weight.count == shape.outputs * shape.inputs * shape.kernel * shape.kernel)
         precondition(!accumulate || activation == .none, "an activation of a sum isn't the sum of activations")
         var biasPointer: UnsafeMutablePointer<Float>?
@@ -83,16 +84,17 @@ public final class Convolution {
             return
         }
         guard method != .winograd else {
-            throw ConvolutionError(description: "no Winograd kernel for the convolution \(shape)")
+            throw LibraryError(description: "no Winograd kernel for the convolution \(shape)")
         }
         implementation = .direct(
-            try Self.direct(shape, weight.data, biasPointer, activation: activation, accumulate: accumulate))
+            try Self.direct(
+                shape, weight.data, biasPointer, activation: activation, accumulate: accumulate, arithmetic))
     }
 
     private static func direct(
         _ shape: Shape, _ weight: UnsafePointer<Float>, _ bias: UnsafePointer<Float>?, activation: Activation,
-        accumulate: Bool
-    ) throws(ConvolutionError) -> OpaquePointer {
+        accumulate: Bool, _ arithmetic: Compute.Arithmetic
+    ) throws(LibraryError) -> OpaquePointer {
         var geometry = td_shape(
             in_channels: shape.inputs, out_channels: shape.outputs, height: shape.height, width: shape.width,
             kernel_height: shape.kernel, kernel_width: shape.kernel, stride: shape.stride,
@@ -103,11 +105,13 @@ public final class Convolution {
         case .none: following = Int32(TD_NONE)
         case .silu: following = Int32(TD_SILU)
         case .relu: following = Int32(TD_RELU)
-        case .gelu, .tanh: throw ConvolutionError(description: "no convolution with \(activation) after it")
+        case .gelu, .tanh: throw LibraryError(description: "no convolution with \(activation) after it")
         }
         var status: Int32 = 0
-        guard let handle = td_create(&geometry, weight, bias, following, accumulate ? 1 : 0, &status) else {
-            throw ConvolutionError(description: "oneDNN can't make the convolution \(shape): status \(status)")
+        let type = Int32(arithmetic == .bfloat16 ? TD_BF16 : TD_F32)
+        guard let handle = td_create(&geometry, weight, bias, following, accumulate ? 1 : 0, type, &status) else {
+            throw LibraryError(
+                description: "oneDNN can't make the convolution \(shape), \(arithmetic): status \(status)")
         }
         return handle
     }
@@ -127,25 +131,38 @@ public final class Convolution {
         }
     }
 
-    public func run(_ x: UnsafePointer<Float>, to y: UnsafeMutablePointer<Float>) {
-        switch implementation {
-        case .direct(let handle):
-            let status = td_run(handle, x, y)
-            precondition(status == 0, "oneDNN failed to run a convolution it had accepted: status \(status)")
-        case .winograd(let handle): tk_winograd_run(handle, x, y)
-        }
-    }
-
     public func callAsFunction(_ x: Plane, _ pool: ScratchPool) -> Plane {
         let y = pool.plane(shape.outHeight, shape.outWidth, shape.outputs)
-        run(x, to: y)
+        run(x, to: y, pool)
         return y
     }
 
-    public func run(_ x: Plane, to y: Plane) {
+    public func run(_ x: Plane, to y: Plane, _ pool: ScratchPool) {
         precondition(x.height == shape.height && x.width == shape.width && x.channels == shape.inputs)
         precondition(y.height == shape.outHeight && y.width == shape.outWidth && y.channels == shape.outputs)
-        run(x.data, to: y.data)
+        run(taken(x, pool), to: y.data)
+    }
+
+    /// As `run` takes it.
+    func taken(_ x: Plane, _ pool: ScratchPool) -> Activations {
+        switch implementation {
+        case .direct: pool.activations(x, as: arithmetic)
+        case .winograd: .float32(x)
+        }
+    }
+
+    func run(_ x: Activations, to y: UnsafeMutablePointer<Float>) {
+        switch (x, implementation) {
+        case (.float32(let x), .winograd(let handle)): tk_winograd_run(handle, x.data, y)
+        case (.float32(let x), .direct(let handle)): run(handle, x.data, to: y)
+        case (.bfloat16(let x), .direct(let handle)): run(handle, x.data, to: y)
+        case (.bfloat16, .winograd): preconditionFailure("Winograd is in float32")
+        }
+    }
+
+    private func run(_ handle: OpaquePointer, _ x: UnsafeRawPointer, to y: UnsafeMutablePointer<Float>) {
+        let status = td_run(handle, x, y)
+        precondition(status == 0, "oneDNN failed to run a convolution it had accepted: status \(status)")
     }
 }
 
@@ -157,8 +174,8 @@ public final class UpsamplingConvolution {
 
     public init(
         inputs: Int, outputs: Int, height: Int, width: Int, weight: borrowing FloatBuffer,
-        bias: borrowing FloatBuffer?
-    ) throws(ConvolutionError) {
+        bias: borrowing FloatBuffer?, arithmetic: Compute.Arithmetic = .float32
+    ) throws(LibraryError) {
         self.outputs = outputs
         var phases: [Convolution] = []
         for phase in 0..<4 {
@@ -167,7 +184,7 @@ public final class UpsamplingConvolution {
             let shape = Convolution.Shape(
                 inputs: inputs, outputs: outputs, height: height, width: width, kernel: 2,
                 padding: (1 - row, 1 - column, row, column))
-            phases.append(try Convolution(shape, weight: folded, bias: bias))
+            phases.append(try Convolution(shape, weight: folded, bias: bias, arithmetic: arithmetic))
         }
         self.phases = phases
     }
@@ -193,7 +210,8 @@ public final class UpsamplingConvolution {
     public func callAsFunction(_ x: Plane, shortcut: Bool, _ pool: ScratchPool) -> Plane {
         let parts = pool.plane(4 * x.height, x.width, outputs)
         let each = x.rows * outputs
-        for (index, phase) in phases.enumerated() { phase.run(x.data, to: parts.data + index * each) }
+        let taken = phases[0].taken(x, pool)
+        for (index, phase) in phases.enumerated() { phase.run(taken, to: parts.data + index * each) }
         let y = pool.plane(2 * x.height, 2 * x.width, outputs)
         tk_interleave_phases(
             parts.data, shortcut ? x.data : nil, x.channels, x.height, x.width, outputs, y.data)

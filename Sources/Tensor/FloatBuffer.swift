@@ -1,3 +1,4 @@
+import CKernels
 import Glibc
 
 /// Owner of `count` floats, aligned to 64 bytes, not initialised. Moves with ownership; freed at the end of its life.
@@ -19,13 +20,21 @@ public struct FloatBuffer: ~Copyable {
 
     deinit { free(data) }
 
+    /// A copy of `count` numbers from `start` on.
+    public borrowing func part(_ start: Int, _ count: Int) -> FloatBuffer {
+        precondition(start >= 0 && count >= 0 && start + count <= self.count)
+        let part = FloatBuffer(count: count)
+        part.data.update(from: data + start, count: count)
+        return part
+    }
+
     public var buffer: UnsafeMutableBufferPointer<Float> { UnsafeMutableBufferPointer(start: data, count: count) }
     public var array: [Float] { Array(buffer) }
 
     static func allocate(_ count: Int) -> UnsafeMutablePointer<Float> {
-        var raw: UnsafeMutableRawPointer?
-        let status = posix_memalign(&raw, 64, max(1, count) * MemoryLayout<Float>.stride)
-        guard status == 0, let raw else { fatalError("out of memory: \(count) floats") }
+        guard let raw = tk_allocate(max(1, count) * MemoryLayout<Float>.stride) else {
+            fatalError("out of memory: \(count) floats")
+        }
         return raw.bindMemory(to: Float.self, capacity: max(1, count))
     }
 }

@@ -1,4 +1,5 @@
 import CKernels
+import COneDNN
 
 /// What follows a matrix product in the same pass.
 public enum Activation: Int32, Sendable {
@@ -10,65 +11,138 @@ public enum Activation: Int32, Sendable {
     case relu = 4
 }
 
-/// y = activation(x w^T + b) (+ residual). Weights (outputs, inputs), PyTorch's order, used where they lie.
+/// y = activation(x w^T + b).
+///
+/// On oneDNN with its weights packed where the processor has AVX-512, for there it is the faster one; else on OpenBLAS,
+/// which uses PyTorch's order of weights as it lies.
 public final class Linear {
     public let inputs: Int
     public let outputs: Int
-    private let weight: FloatBuffer
-    private let bias: FloatBuffer?
+    public let arithmetic: Compute.Arithmetic
+    private let weights: Weights
+
+    private enum Weights {
+        case plain(PlainWeights)
+        case packed(OpaquePointer)
+    }
 
     /// - Parameters:
-    ///   - weight: outputs * inputs numbers.
+    ///   - weight: (outputs, inputs), PyTorch's order.
     ///   - bias: outputs numbers.
-    public init(inputs: Int, outputs: Int, weight: consuming FloatBuffer, bias: consuming FloatBuffer?) {
+    ///   - arithmetic: native at the level in force.
+    /// - Throws: `LibraryError` where oneDNN can't make it.
+    public init(
+        inputs: Int, outputs: Int, weight: consuming FloatBuffer, bias: consuming FloatBuffer?,
+        arithmetic: Compute.Arithmetic = .float32
+    ) throws(LibraryError) {
+        precondition(arithmetic.isNative)
+        precondition(weight.count == inputs * outputs)
         self.inputs = inputs
         self.outputs = outputs
-        precondition(weight.count == inputs * outputs)
-        self.weight = weight
-        self.bias = bias
+        self.arithmetic = arithmetic
+        let plain = PlainWeights(weight, bias)
+        guard Compute.level.rawValue >= Compute.Level.avx512.rawValue else {
+            weights = .plain(plain)
+            return
+        }
+        let type = arithmetic == .bfloat16 ? TD_BF16 : TD_F32
+        var status: Int32 = 0
+        guard
+            let handle = td_matmul_create(
+                Self.usualRows, outputs, inputs, plain.weight.data, plain.biasPointer, Int32(type), &status)
+        else {
+            throw LibraryError(
+                description: "oneDNN can't make the product \(inputs) -> \(outputs), \(arithmetic): status \(status)")
+        }
+        weights = .packed(handle)
     }
 
-    /// A matrix inside another: rows `ld` numbers apart.
-    public struct View {
-        let data: UnsafeMutablePointer<Float>
-        let ld: Int
-        /// Keeps a temporary plane's memory from going back to its pool before it is read.
-        private let owner: Plane?
+    /// Weights are packed for about so many rows.
+    private static let usualRows = 256
 
-        public init(_ plane: Plane, row: Int = 0, column: Int = 0) {
-            owner = plane
-            data = plane.data + row * plane.channels + column
-            ld = plane.channels
-        }
-
-        public init(_ data: UnsafeMutablePointer<Float>, ld: Int) {
-            owner = nil
-            self.data = data
-            self.ld = ld
-        }
-    }
-
-    /// Computes `rows` rows of outputs `from ..< to`. `residual` may be `y` itself where there is no activation.
-    public func run(
-        _ x: View, rows: Int, to y: View, activation: Activation = .none, residual: View? = nil,
-        outputs range: Range<Int>? = nil
-    ) {
-        let range = range ?? 0..<outputs
-        let bias = biasPointer.map { UnsafePointer($0 + range.lowerBound) }
-        tk_linear(
-            rows, range.count, inputs, x.data, x.ld, weight.data + range.lowerBound * inputs, inputs, bias,
-            activation.rawValue, residual?.data, residual?.ld ?? 0, y.data, y.ld)
+    deinit {
+        if case .packed(let handle) = weights { td_matmul_free(handle) }
     }
 
     /// The whole of x (rows, inputs) into a new plane of the same height and width.
     public func callAsFunction(_ x: Plane, _ pool: ScratchPool, activation: Activation = .none) -> Plane {
-        precondition(x.channels == inputs)
         let y = pool.plane(x.height, x.width, outputs)
-        run(View(x), rows: x.rows, to: View(y), activation: activation)
+        run(pool.activations(x, as: arithmetic), to: y, activation: activation)
         return y
     }
 
-    private var biasPointer: UnsafeMutablePointer<Float>? {
+    /// (rows, inputs) -> (rows, outputs), for another product in this arithmetic.
+    public func callAsFunction(_ x: Activations, _ pool: ScratchPool, activation: Activation = .none) -> Activations {
+        switch x {
+        case .float32(let x):
+            let y = pool.plane(x.height, x.width, outputs)
+            run(.float32(x), to: y, activation: activation)
+            return .float32(y)
+        case .bfloat16(let x):
+            let y = pool.bfloat16(x.rows, outputs)
+            // oneDNN's GELU takes longer than the product's own pass over memory.
+            let follows = activation == .gelu
+            multiply(x.data, rows: x.rows, follows ? .none : activation, adds: false, to: y.data, TD_BF16)
+            if follows { tk_gelu_bfloat16(y.data, y.rows * outputs) }
+            return .bfloat16(y)
+        }
+    }
+
+    /// x (rows, inputs), in this arithmetic, into y (rows, outputs).
+    ///
+    /// - Parameter adds: to what y holds; then there is no activation.
+    public func run(_ x: Activations, to y: Plane, activation: Activation = .none, adds: Bool = false) {
+        precondition(x.channels == inputs && y.channels == outputs && y.rows == x.rows)
+        run(x, to: y.data, activation: activation, adds: adds)
+    }
+
+    /// Into `x.rows` rows of `outputs` numbers.
+    public func run(
+        _ x: Activations, to y: UnsafeMutablePointer<Float>, activation: Activation = .none, adds: Bool = false
+    ) {
+        precondition(x.channels == inputs && !(adds && activation != .none))
+        switch (x, weights) {
+        case (.float32(let x), .plain(let plain)):
+            tk_linear(
+                x.rows, outputs, inputs, x.data, inputs, plain.weight.data, inputs, plain.biasPointer,
+                activation.rawValue, adds ? y : nil, outputs, y, outputs)
+        case (.float32(let x), .packed):
+            precondition(arithmetic == .float32)
+            multiply(x.data, rows: x.rows, activation, adds: adds, to: y, TD_F32)
+        case (.bfloat16(let x), _):
+            multiply(x.data, rows: x.rows, activation, adds: adds, to: y, TD_F32)
+        }
+    }
+
+    private func multiply(
+        _ x: UnsafeRawPointer, rows: Int, _ activation: Activation, adds: Bool, to y: UnsafeMutableRawPointer,
+        _ type: some BinaryInteger
+    ) {
+        guard case .packed(let handle) = weights else { preconditionFailure("not the arithmetic of \(arithmetic)") }
+        let following: Int32 =
+            switch activation {
+            case .none: Int32(TD_NONE)
+            case .gelu: Int32(TD_GELU)
+            case .tanh: Int32(TD_TANH)
+            case .silu: Int32(TD_SILU)
+            case .relu: Int32(TD_RELU)
+            }
+        let status = td_matmul_run(handle, rows, x, following, adds ? 1 : 0, y, Int32(type))
+        precondition(status == 0, "oneDNN failed at a product that it had packed weights for: status \(status)")
+    }
+}
+
+/// In a class because an enumeration's case can't hold what can't be copied.
+private final class PlainWeights {
+    let weight: FloatBuffer
+    private let bias: FloatBuffer?
+
+    init(_ weight: consuming FloatBuffer, _ bias: consuming FloatBuffer?) {
+        self.weight = weight
+        self.bias = bias
+    }
+
+    var biasPointer: UnsafeMutablePointer<Float>? {
         switch bias {
         case .some(let bias): bias.data
         case .none: nil

@@ -29,6 +29,22 @@ public final class Plane {
     public var count: Int { rows * channels }
     public var values: [Float] { Array(UnsafeBufferPointer(start: data, count: count)) }
 
+    /// Copies x (rows, any channels) into the channels from `column` on.
+    public func set(_ x: Plane, column: Int) {
+        precondition(x.rows == rows && column + x.channels <= channels)
+        for row in 0..<rows {
+            (data + row * channels + column).update(from: x.data + row * x.channels, count: x.channels)
+        }
+    }
+
+    /// A copy of some rows, (range.count, 1, channels).
+    public func rows(_ range: Range<Int>, _ pool: ScratchPool) -> Plane {
+        precondition(range.upperBound <= rows)
+        let some = pool.plane(range.count, 1, channels)
+        some.data.update(from: data + range.lowerBound * channels, count: some.count)
+        return some
+    }
+
     /// Values in (channels, height, width) order, PyTorch's.
     public var channelsFirst: [Float] {
         var out = [Float](repeating: 0, count: count)

@@ -127,7 +127,7 @@ public enum Answers {
         let special = contract.specialIDs
         return [
             "id": .string(id), "object": "model", "architecture": .string(contract.architecture),
-            "parameters": JSONValue(contract.parameters), "precision": .string(contract.precision),
+            "parameters": JSONValue(contract.parameters), "precision": .string(contract.precision.rawValue),
             "tokens_per_image": JSONValue(contract.tokensPerImage), "codebook_size": JSONValue(contract.codebookSize),
             "per_position_codebooks": .bool(contract.perPositionCodebooks),
             "assignments": JSONValue(contract.assignments.map(\.rawValue)),

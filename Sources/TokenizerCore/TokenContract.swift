@@ -51,8 +51,7 @@ public struct TokenContract: Sendable, Hashable {
     /// Default noise temperature; `nil` where decoding draws no noise.
     public var defaultTemperature: Float?
     public var preprocessing: Preprocessing
-    /// "fp32".
-    public var precision: String
+    public var precision: Precision
     /// SHA-256 over tensors and settings, 64 lowercase hexadecimal digits.
     public var fingerprint: String
     /// Parameters in the tensors that the model uses.
@@ -63,7 +62,7 @@ public struct TokenContract: Sendable, Hashable {
     public init(
         architecture: String, tokensPerImage: Int, codebookSize: Int, perPositionCodebooks: Bool,
         assignments: [Assignment], defaultSteps: Int?, defaultTemperature: Float?, preprocessing: Preprocessing,
-        precision: String, fingerprint: String, parameters: Int
+        precision: Precision, fingerprint: String, parameters: Int
     ) {
         self.architecture = architecture
         self.tokensPerImage = tokensPerImage

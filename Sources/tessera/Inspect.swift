@@ -48,7 +48,7 @@ struct Inspect: ParsableCommand {
         lines += [
             ("preprocessing", "\(contract.preprocessing.filter.rawValue), \(contract.preprocessing.size) pixels"),
             ("assignment", contract.assignments.map(\.rawValue).joined(separator: ", ")),
-            ("precision", contract.precision),
+            ("precision", contract.precision.rawValue),
             ("special ids", "mask \(special.mask), class c at \(special.classOffset) + c, no class \(special.noClass)"),
             ("contract", contract.fingerprint),
         ]

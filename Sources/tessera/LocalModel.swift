@@ -14,6 +14,9 @@ struct ModelLocations: ParsableArguments {
     @Option(help: "The preprocessor's file of every model that names none.")
     var preprocessor: String?
 
+    @Option(help: "What every model that names none computes in: fp32 or bf16.")
+    var precision: Precision = .fp32
+
     @Option(parsing: .unconditional, help: "Computing threads (default: the processors this process may use).")
     var threads: Int?
 
@@ -30,6 +33,7 @@ struct ModelLocations: ParsableArguments {
         var source = try text.map { try ModelSource(parsing: $0) } ?? DefaultModel.source(expected: expected)
         source.vae = source.vae ?? vae
         source.preprocessor = source.preprocessor ?? preprocessor
+        source.precision = source.precision ?? precision
         return source
     }
 }
@@ -38,7 +42,7 @@ struct ModelLocations: ParsableArguments {
 struct LocalModel: ParsableArguments {
     @Option(
         help: """
-            The model: [ID=]FOLDER[,vae=FOLDER][,preprocessor=FILE] (default: \(DefaultModel.variable), else the \
+            The model: [ID=]FOLDER[,vae=FOLDER][,preprocessor=FILE][,precision=WORD] (default: \(DefaultModel.variable), else the \
             built-in one).
             """)
     var model: String?
@@ -99,6 +103,7 @@ struct SamplingArguments: ParsableArguments {
 }
 
 extension Assignment: ExpressibleByArgument {}
+extension Precision: ExpressibleByArgument {}
 extension IDSpace: ExpressibleByArgument {}
 extension PictureOptions.Orientation: ExpressibleByArgument {}
 extension PictureOptions.Alpha: ExpressibleByArgument {}

@@ -144,7 +144,7 @@ struct Serve: ParsableCommand {
         let contract = description.contract
         return [
             "architecture": "\(contract.architecture)", "tokens": "\(contract.tokensPerImage)",
-            "codes": "\(contract.codebookSize)", "precision": "\(contract.precision)",
+            "codes": "\(contract.codebookSize)", "precision": "\(contract.precision.rawValue)",
             "contract": "\(contract.fingerprint)",
         ]
     }

@@ -14,7 +14,7 @@ final class FakeTokenizer: Tokenizer {
         contract = TokenContract(
             architecture: "fake", tokensPerImage: 2, codebookSize: 16, perPositionCodebooks: false,
             assignments: [.nearest], defaultSteps: nil, defaultTemperature: nil,
-            preprocessing: Preprocessing(filter: .bicubic, size: 4), precision: "fp32", fingerprint: fingerprint,
+            preprocessing: Preprocessing(filter: .bicubic, size: 4), precision: .fp32, fingerprint: fingerprint,
             parameters: 1)
         self.hook = hook
     }

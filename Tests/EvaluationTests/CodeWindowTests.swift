@@ -6,7 +6,7 @@ private func contract(positions: Int, codes: Int, own: Bool) -> TokenContract {
     TokenContract(
         architecture: "fake", tokensPerImage: positions, codebookSize: codes, perPositionCodebooks: own,
         assignments: [.nearest], defaultSteps: nil, defaultTemperature: nil,
-        preprocessing: Preprocessing(filter: .bicubic), precision: "fp32", fingerprint: "aa", parameters: 1)
+        preprocessing: Preprocessing(filter: .bicubic), precision: .fp32, fingerprint: "aa", parameters: 1)
 }
 
 /// After each image, what the statistics say of the latest ones.

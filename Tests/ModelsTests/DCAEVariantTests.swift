@@ -14,7 +14,7 @@ struct DCAEVariantTests {
     func equalsReference(name: String) throws {
         let golden = try Golden("dcae-variants", in: Golden.fixtures)
         let file = try CheckpointFile(path: Golden.fixtures + "/dcae-variants.safetensors")
-        let scope = TensorScope(file: file).scope(name)
+        let scope = LayerScope(file: file, .float32).scope(name)
         let image = try golden.image("\(name).image")
         let encoder = try DCAEEncoder(scope.scope("encoder"), size: image.width)
         let decoder = try DCAEDecoder(

@@ -212,8 +212,8 @@ struct LoaderTests {
         ("/m/512T_NC=16384", ModelSource(id: "512T_NC-16384", folder: "/m/512T_NC=16384")),
         ("/x/sftok-b/", ModelSource(id: "sftok-b", folder: "/x/sftok-b/")),
         (
-            "r=/m,vae=/v,preprocessor=/p,precision=fp32",
-            ModelSource(id: "r", folder: "/m", vae: "/v", preprocessor: "/p")
+            "r=/m,vae=/v,preprocessor=/p,precision=bf16",
+            ModelSource(id: "r", folder: "/m", vae: "/v", preprocessor: "/p", precision: .bf16)
         ),
     ])
     func sources(text: String, expected: ModelSource) throws {

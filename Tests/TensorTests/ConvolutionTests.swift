@@ -30,22 +30,39 @@ struct ConvolutionTests {
         (128, 64, 16, 16, 3, 1),
     ])
     func equalsNaive(inputs: Int, outputs: Int, height: Int, width: Int, kernel: Int, stride: Int) throws {
-        let pool = ScratchPool()
-        let x = pool.plane(height, width, inputs, Noise.values(height * width * inputs, seed: 1))
-        let w = Noise.values(outputs * inputs * kernel * kernel, seed: 2, scale: 0.3),
-            b = Noise.values(outputs, seed: 3)
         let shape = Convolution.Shape(
             inputs: inputs, outputs: outputs, height: height, width: width, kernel: kernel, stride: stride)
-        let plain = try Convolution(shape, weight: FloatBuffer(w), bias: FloatBuffer(b))(x, pool)
-        let active = try Convolution(shape, weight: FloatBuffer(w), bias: FloatBuffer(b), activation: .silu)(x, pool)
+        for arithmetic in [Compute.Arithmetic.float32, .bfloat16] where arithmetic.isNative {
+            try check(shape, arithmetic)
+        }
+    }
+
+    /// Whatever the arithmetic, sums are float32 of factors that it can hold.
+    private func check(_ shape: Convolution.Shape, _ arithmetic: Compute.Arithmetic) throws {
+        let pool = ScratchPool()
+        func factors(_ count: Int, seed: UInt64, scale: Float) -> [Float] {
+            Noise.values(count, seed: seed, scale: scale).map { Float(arithmetic.rounded($0)) }
+        }
+        let (outputs, kernel) = (shape.outputs, shape.kernel)
+        let x = pool.plane(
+            shape.height, shape.width, shape.inputs,
+            factors(shape.height * shape.width * shape.inputs, seed: 1, scale: 1))
+        let w = factors(outputs * shape.inputs * kernel * kernel, seed: 2, scale: 0.3)
+        let b = Noise.values(outputs, seed: 3)
+        func convolution(_ bias: [Float]?, _ activation: Activation, accumulate: Bool = false) throws -> Convolution {
+            try Convolution(
+                shape, weight: FloatBuffer(w), bias: bias.map { FloatBuffer($0) }, activation: activation,
+                accumulate: accumulate, arithmetic: arithmetic)
+        }
+        let plain = try convolution(b, .none)(x, pool), active = try convolution(b, .silu)(x, pool)
         let sum = pool.plane(plain.height, plain.width, outputs, [Float](repeating: 2, count: plain.count))
-        try Convolution(shape, weight: FloatBuffer(w), bias: nil, accumulate: true).run(x, to: sum)
+        try convolution(nil, .none, accumulate: true).run(x, to: sum, pool)
         for row in 0..<plain.height {
             for column in 0..<plain.width {
                 for output in 0..<outputs {
                     let index = (row * plain.width + column) * outputs + output
                     let expected = Self.naive(
-                        x, w, b, kernel: kernel, stride: stride, pad: kernel / 2, output: output, row: row,
+                        x, w, b, kernel: kernel, stride: shape.stride, pad: kernel / 2, output: output, row: row,
                         column: column)
                     #expect(abs(Double(plain.data[index]) - expected) < 1e-4)
                     #expect(abs(Double(active.data[index]) - Naive.silu(expected)) < 1e-4)
@@ -101,7 +118,7 @@ struct ConvolutionTests {
                     try Convolution(
                         shape, weight: FloatBuffer(w), bias: FloatBuffer(b), activation: activation,
                         accumulate: accumulate, method: method
-                    ).run(x, to: y)
+                    ).run(x, to: y, pool)
                     return y.values
                 }
                 #expect(zip(results[0], results[1]).allSatisfy { abs($0 - $1) < 2e-5 })

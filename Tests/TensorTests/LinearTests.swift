@@ -11,80 +11,127 @@ struct LinearTests {
     ]
 
     @Test(arguments: shapes, [Activation.none, .gelu, .tanh, .silu, .relu])
-    func equalsNaive(shape: (m: Int, n: Int, k: Int), activation: Activation) {
+    func equalsNaive(shape: (m: Int, n: Int, k: Int), activation: Activation) throws {
         let (m, n, k) = shape
         let x = Noise.values(m * k, seed: 1), w = Noise.values(n * k, seed: 2, scale: 2 / Float(k).squareRoot())
         let b = Noise.values(n, seed: 3), r = Noise.values(m * n, seed: 4)
         let pool = ScratchPool()
-        for level in Compute.Level.allCases where level.rawValue <= Compute.bestLevel.rawValue {
+        defer { Compute.force(Compute.bestLevel) }
+        for (level, arithmetic) in Self.modes {
             Compute.force(level)
-            let layer = Linear(inputs: k, outputs: n, weight: FloatBuffer(w), bias: FloatBuffer(b))
-            let y = pool.plane(m, 1, n)
-            layer.run(
-                .init(pool.plane(m, 1, k, x)), rows: m, to: .init(y), activation: activation,
-                residual: .init(pool.plane(m, 1, n, r)))
+            let layer = try Linear(
+                inputs: k, outputs: n, weight: FloatBuffer(w), bias: FloatBuffer(b), arithmetic: arithmetic)
+            let adds = activation == .none
+            let y = pool.plane(m, 1, n, r)
+            let given = pool.activations(pool.plane(m, 1, k, x), as: arithmetic)
+            layer.run(given, to: y, activation: activation, adds: adds)
+            let handed = layer(given, pool, activation: activation)
             for row in stride(from: 0, to: m, by: max(1, m / 37)) {
                 for column in stride(from: 0, to: n, by: max(1, n / 41)) {
                     var sum = Double(b[column])
-                    for i in 0..<k { sum += Double(x[row * k + i]) * Double(w[column * k + i]) }
-                    let expected = Naive.activate(sum, activation) + Double(r[row * n + column])
-                    #expect(abs(Double(y.data[row * n + column]) - expected) < 2e-5 * max(1, abs(expected)))
+                    for i in 0..<k {
+                        sum += arithmetic.rounded(x[row * k + i]) * arithmetic.rounded(w[column * k + i])
+                    }
+                    let expected = Naive.activate(sum, activation)
+                    let at = row * n + column
+                    let found = Double(y.data[at]) - (adds ? Double(r[at]) : 0)
+                    #expect(abs(found - expected) < 2e-5 * max(1, abs(expected)), "\(arithmetic) \(level)")
+                    // Of GELU the argument is rounded as well.
+                    let tolerance = arithmetic == .float32 ? 2e-5 : activation == .gelu ? 0x1p-7 : 0x1p-8
+                    #expect(abs(handed[at] - expected) < tolerance * max(1, abs(expected)), "\(arithmetic) \(level)")
                 }
             }
+        }
+    }
+
+    /// Levels the processor has, with the arithmetics that are native there.
+    static var modes: [(Compute.Level, Compute.Arithmetic)] {
+        defer { Compute.force(Compute.bestLevel) }
+        return Compute.Level.allCases.filter { $0.rawValue <= Compute.bestLevel.rawValue }.flatMap { level in
+            Compute.force(level)
+            return [Compute.Arithmetic.float32, .bfloat16].filter(\.isNative).map { (level, $0) }
+        }
+    }
+
+    /// As the hardware's instructions do, at every level: to nearest even, and what isn't a number stays none.
+    @Test func bfloat16IsRoundedToNearestEven() {
+        let pool = ScratchPool()
+        let cases: [(Float, UInt16)] = [
+            (1, 0x3F80), (-1, 0xBF80), (Float(bitPattern: 0x3F80_8000), 0x3F80),
+            (Float(bitPattern: 0x3F81_8000), 0x3F82),
+            (Float(bitPattern: 0x3F80_8001), 0x3F81), (.greatestFiniteMagnitude, 0x7F80), (.infinity, 0x7F80), (0, 0),
+            (-0.0, 0x8000),
+        ]
+        defer { Compute.force(Compute.bestLevel) }
+        for level in Compute.Level.allCases where level.rawValue <= Compute.bestLevel.rawValue {
+            Compute.force(level)
+            // 19 in a row: a whole vector and a part of one.
+            let values = (0..<19).map { cases[$0 % cases.count] }
+            let x = pool.plane(2, 1, 19, values.map(\.0) + values.map(\.0))
+            guard case .bfloat16(let y) = pool.activations(x, as: .bfloat16) else { return }
+            for index in 0..<38 { #expect(y.data[index] == values[index % 19].1, "\(level) \(values[index % 19])") }
+            let none = pool.plane(1, 1, 1, [Float(bitPattern: 0x7F80_0001)])
+            guard case .bfloat16(let rounded) = pool.activations(none, as: .bfloat16) else { return }
+            #expect(rounded.data[0] & 0x7FFF > 0x7F80)
+        }
+    }
+
+    @Test func layerNormForAProductIsTheRoundedOne() {
+        let pool = ScratchPool()
+        let norm = Affine(gain: FloatBuffer(Noise.values(100, seed: 1)), bias: FloatBuffer(Noise.values(100, seed: 2)))
+        let x = pool.plane(40, 1, 100, Noise.values(4000, seed: 3))
+        for level in Compute.Level.allCases where level.rawValue <= Compute.bestLevel.rawValue {
+            Compute.force(level)
+            let whole = norm.layerNorm(x, eps: 1e-5, pool)
+            let rounded = norm.layerNorm(x, eps: 1e-5, as: .bfloat16, pool)
+            for index in 0..<4000 { #expect(rounded[index] == Compute.Arithmetic.bfloat16.rounded(whole.data[index])) }
         }
         Compute.force(Compute.bestLevel)
     }
 
-    @Test func residualInPlaceAddsOnce() {
-        let pool = ScratchPool()
-        let layer = Linear(inputs: 3, outputs: 200, weight: FloatBuffer(Noise.values(600, seed: 1)), bias: nil)
-        let x = pool.plane(4, 1, 3, Noise.values(12, seed: 2)), r = pool.plane(4, 1, 200, Noise.values(800, seed: 3))
-        let apart = pool.plane(4, 1, 200)
-        layer.run(.init(x), rows: 4, to: .init(apart), residual: .init(r))
-        layer.run(.init(x), rows: 4, to: .init(r), residual: .init(r))
-        #expect(zip(apart.values, r.values).allSatisfy { abs($0 - $1) < 1e-5 })
-    }
-
-    @Test func aRangeOfOutputsEqualsTheWhole() {
-        let pool = ScratchPool()
-        let layer = Linear(
-            inputs: 64, outputs: 192, weight: FloatBuffer(Noise.values(64 * 192, seed: 1)),
-            bias: FloatBuffer(Noise.values(192, seed: 2)))
-        let x = pool.plane(10, 1, 64, Noise.values(640, seed: 3))
-        let whole = layer(x, pool), part = pool.plane(10, 1, 192)
-        layer.run(.init(x), rows: 10, to: .init(part), outputs: 0..<64)
-        layer.run(.init(x), rows: 10, to: .init(part, column: 64), outputs: 64..<192)
-        #expect(whole.values == part.values)
-    }
-
-    /// Tiles depend on the shape alone, so any number of threads gives the same bits.
+    /// Work is cut by the shape alone, so any number of threads gives the same bits.
     @Test(arguments: [1, 2, 3, 5])
-    func threadsDoNotMatter(threads: Int) {
+    func threadsDoNotMatter(threads: Int) throws {
         let pool = ScratchPool()
-        func run(_ count: Int) -> [Float] {
+        func run(_ count: Int, _ arithmetic: Compute.Arithmetic) throws -> [Double] {
             Compute.setThreads(count)
-            let x = pool.plane(321, 1, 96, Noise.values(321 * 96, seed: 1))
-            let layer = Linear(
-                inputs: 96, outputs: 576, weight: FloatBuffer(Noise.values(96 * 576, seed: 2)), bias: nil)
-            let qkv = layer(x, pool)
-            return pool.attention(qkv: qkv, queries: 0..<321).values
+            let x = pool.activations(pool.plane(321, 1, 96, Noise.values(321 * 96, seed: 1)), as: arithmetic)
+            let layer = try Linear(
+                inputs: 96, outputs: 576, weight: FloatBuffer(Noise.values(96 * 576, seed: 2)), bias: nil,
+                arithmetic: arithmetic)
+            let out = pool.attention(qkv: layer(x, pool))
+            return (0..<321 * 192).map { out[$0] }
         }
-        let alone = run(1)
-        #expect(run(threads) == alone)
+        for arithmetic in [Compute.Arithmetic.float32, .bfloat16] where arithmetic.isNative {
+            let alone = try run(1, arithmetic)
+            #expect(try run(threads, arithmetic) == alone)
+        }
         Compute.setThreads(2)
     }
 
-    @Test(arguments: [(65, 0..<65), (321, 257..<321), (130, 1..<130)])
+    @Test(arguments: [(65, 0..<65), (321, 257..<321), (130, 1..<130), (16, 0..<16), (3, 0..<1)])
     func attentionEqualsNaive(length: Int, queries: Range<Int>) {
         let pool = ScratchPool()
         let width = 128
-        let qkv = pool.plane(length, 1, 3 * width, Noise.values(length * 3 * width, seed: 5))
-        let out = pool.attention(qkv: qkv, queries: queries)
-        for (row, query) in queries.enumerated() where row % 9 == 0 {
-            for head in 0..<2 {
-                let expected = Naive.attention(qkv.values, width: width, length: length, head: head, query: query)
-                for i in 0..<64 {
-                    #expect(abs(Double(out.data[row * width + head * 64 + i]) - expected[i]) < 1e-5)
+        let values = Noise.values(length * 3 * width, seed: 5, scale: 2)
+        for arithmetic in [Compute.Arithmetic.float32, .bfloat16] where arithmetic.isNative {
+            let rounded = values.map { Float(arithmetic.rounded($0)) }
+            func columns(_ range: Range<Int>, _ rows: Range<Int>) -> Activations {
+                let some = rows.flatMap { row in range.map { rounded[row * 3 * width + $0] } }
+                return pool.activations(pool.plane(rows.count, 1, range.count, some), as: arithmetic)
+            }
+            let all = 0..<length
+            let whole = pool.attention(qkv: columns(0..<3 * width, all))
+            let some = pool.attention(
+                queries: columns(0..<width, queries), others: columns(width..<3 * width, all))
+            let tolerance = arithmetic == .float32 ? 2e-5 : 0.02
+            for (row, query) in queries.enumerated() where row % 9 == 0 {
+                for head in 0..<2 {
+                    let expected = Naive.attention(rounded, width: width, length: length, head: head, query: query)
+                    for i in 0..<64 {
+                        #expect(abs(whole[query * width + head * 64 + i] - expected[i]) < tolerance, "\(arithmetic)")
+                        #expect(abs(some[row * width + head * 64 + i] - expected[i]) < tolerance, "\(arithmetic)")
+                    }
                 }
             }
         }
@@ -120,6 +167,27 @@ struct LinearTests {
                 }
                 #expect(abs(Double(y.data[pixel * 100 + 36 + output]) - sum) < 1e-5)
             }
+        }
+    }
+}
+
+extension Compute.Arithmetic {
+    /// What a product sees of a factor.
+    func rounded(_ x: Float) -> Double {
+        switch self {
+        case .float32: return Double(x)
+        case .bfloat16:
+            let bits = x.bitPattern
+            return Double(Float(bitPattern: (bits + 0x7FFF + (bits >> 16 & 1)) & 0xFFFF_0000))
+        }
+    }
+}
+
+extension Activations {
+    subscript(index: Int) -> Double {
+        switch self {
+        case .float32(let plane): Double(plane.data[index])
+        case .bfloat16(let plane): Double(Float(bitPattern: UInt32(plane.data[index]) << 16))
         }
     }
 }

@@ -11,11 +11,11 @@ import TokenizerCore
 @testable import TokenService
 
 /// Same image, same tokens, bit for bit: whatever shares the batch, at whatever position, among another model's work,
-/// with one thread or two, after a restart.
+/// with one thread or two, after a restart. In every precision that the processor has.
 @Suite(.serialized, .timeLimit(.minutes(10))) struct BatchInvarianceTests {
     private static let sizes = 2...17
 
-    /// Both families, their pictures, and what each gives alone on two threads.
+    /// Both families in each precision, their pictures, and what each gives alone on two threads.
     private struct Subjects {
         let folders: [TemporaryModel]
         let sources: [ModelSource]
@@ -24,7 +24,11 @@ import TokenizerCore
 
         init() throws {
             folders = [try .sftok(.tiny), try .revq(.tiny, latentDeviation: 1)]
-            sources = zip(["s", "r"], folders).map { ModelSource(id: $0, folder: $1.path) }
+            sources = Precision.allCases.flatMap { [folders] precision in
+                zip(["s", "r"], folders).map {
+                    ModelSource(id: "\($0)-\(precision.rawValue)", folder: $1.path, precision: precision)
+                }
+            }
             let pictures = try (0..<BatchInvarianceTests.sizes.upperBound).map { try KnownPicture("batch\($0)") }
             self.pictures = pictures
             alone = try sources.map { try KnownAnswers($0, pictures, decodes: false) }
@@ -64,7 +68,7 @@ import TokenizerCore
                         results[model] == order.map { known.tokens[$0] },
                         "\(sources[model].id), batch of \(size), \(threads) threads")
                 }
-                #expect(engine.statistics.batches[size] == before + 2)
+                #expect(engine.statistics.batches[size] == before + sources.count)
             }
         }
         let ended = DispatchSemaphore(value: 0)
@@ -76,15 +80,16 @@ import TokenizerCore
     private func run(
         _ order: [Int], on engine: Engine, _ gate: Gate, _ subjects: Subjects
     ) throws -> [[[Int32]]] {
-        let results = Mutex([[[Int32]]](repeating: Array(repeating: [], count: order.count), count: 2))
+        let served = subjects.sources.count
+        let results = Mutex([[[Int32]]](repeating: Array(repeating: [], count: order.count), count: served))
         let done = DispatchSemaphore(value: 0)
         let models = engine.models
         gate.close()
         let grey = RGBImage(width: 16, height: 16, pixels: [UInt8](repeating: 0, count: 768))
-        engine.submit(Job(model: models[2], work: .encode(grey, EncodeOptions())) { _ in })
+        engine.submit(Job(model: models[served], work: .encode(grey, EncodeOptions())) { _ in })
         try #require(gate.awaitArrival())
         for (position, picture) in order.enumerated() {
-            for model in 0..<2 {
+            for model in subjects.sources.indices {
                 let work = Job.Work.encode(subjects.pictures[picture].image, EncodeOptions())
                 engine.submit(
                     Job(model: models[model], work: work) { outcome in
@@ -96,7 +101,7 @@ import TokenizerCore
             }
         }
         gate.open()
-        for _ in 0..<(2 * order.count) { try #require(done.wait(timeout: .now() + 60) == .success) }
+        for _ in 0..<(served * order.count) { try #require(done.wait(timeout: .now() + 60) == .success) }
         return results.withLock { $0 }
     }
 

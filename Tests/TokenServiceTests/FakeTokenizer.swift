@@ -47,7 +47,7 @@ extension TokenContract {
         TokenContract(
             architecture: "fake", tokensPerImage: 4, codebookSize: codebookSize, perPositionCodebooks: perPosition,
             assignments: assignments, defaultSteps: steps, defaultTemperature: temperature,
-            preprocessing: Preprocessing(filter: .bicubic, size: 16), precision: "fp32", fingerprint: fingerprint,
+            preprocessing: Preprocessing(filter: .bicubic, size: 16), precision: .fp32, fingerprint: fingerprint,
             parameters: 1234)
     }
 }

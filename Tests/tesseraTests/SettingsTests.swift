@@ -54,6 +54,7 @@ struct SettingsTests {
             ("d=r,vae=s", ["d=r,vae=s"]), bad: "a="),
         Sample("vae", "/a", "/b", "/c d"),
         Sample("preprocessor", "/a", "/b", "/c"),
+        Sample("precision", "bf16", "fp32", "bf16", bad: "fp16"),
         Sample("threads", "1", "2", "1024", bad: "1025"),
         Sample("max-batch", "1", "2", "1024", bad: "0"),
         Sample("max-delay-ms", "0", "1", "60000", bad: "-1"),

@@ -8,6 +8,7 @@
 #ifndef CKERNELS_H
 #define CKERNELS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 // MARK: threads and instruction sets
@@ -16,6 +17,8 @@
 void tk_set_threads(int count);
 /// Gives the C library's free memory back to the system.
 void tk_return_memory(void);
+/// Memory aligned to 64 bytes, for `free`, in huge pages where there are such; ends the process where there is none.
+void *tk_allocate(size_t bytes);
 int tk_threads(void);
 /// Index of the calling thread among those of `tk_parallel`, 0 ..< tk_threads().
 int tk_thread_index(void);
@@ -23,8 +26,8 @@ int tk_thread_index(void);
 /// Processors in this process's affinity mask. At least 1.
 int tk_processors(void);
 
-/// 0 = SSE2, 1 = AVX2 + FMA, 2 = AVX-512 (F, BW, DQ, VL).
-enum { TK_LEVEL_SSE2 = 0, TK_LEVEL_AVX2 = 1, TK_LEVEL_AVX512 = 2 };
+/// 0 = SSE2, 1 = AVX2 + FMA, 2 = AVX-512 (F, BW, DQ, VL), 3 = and BF16.
+enum { TK_LEVEL_SSE2 = 0, TK_LEVEL_AVX2 = 1, TK_LEVEL_AVX512 = 2, TK_LEVEL_AVX512_BF16 = 3 };
 /// The best level this processor has.
 int tk_best_level(void);
 /// Forces a level for the calling thread's work (tests); the best one is used otherwise. Returns the level in force:
@@ -45,10 +48,14 @@ enum { TK_NONE = 0, TK_GELU = 1, TK_TANH = 2, TK_SILU = 3, TK_RELU = 4 };
 void tk_linear(long m, long n, long k, const float *a, long lda, const float *w, long ldw, const float *bias,
                int activation, const float *residual, long ldr, float *c, long ldc);
 
-/// Softmax attention. q, k, v: columns [0, heads * 64) of three matrices with leading dimension `ld`, `length` rows;
-/// queries are rows `first` ..< `first + count`. out (count, heads * 64). Scale 1 / sqrt(64).
-void tk_attention(const float *q, const float *k, const float *v, long ld, long length, long heads, long first,
-                  long count, float *out);
+/// Softmax attention. q: columns [0, heads * 64) of a matrix of `count` rows with leading dimension `ldq`; k, v: of two
+/// matrices of `length` rows with leading dimension `ld`. out (count, heads * 64). Scale 1 / sqrt(64).
+void tk_attention(const float *q, long ldq, long count, const float *k, const float *v, long ld, long length,
+                  long heads, float *out);
+
+/// The same of bfloat16 numbers with sums and softmax in float32, at TK_LEVEL_AVX512_BF16 only.
+void tk_attention_bfloat16(const uint16_t *q, long ldq, long count, const uint16_t *k, const uint16_t *v, long ld,
+                           long length, long heads, uint16_t *out);
 
 /// DC-AE's ReLU attention (arXiv 2410.10733). qkv (pixels, heads * 96): each head owns q | k | v of 32 columns.
 /// out (pixels, heads * 32). Linear form where pixels > 32, else the quadratic form.
@@ -62,6 +69,10 @@ void tk_grouped_pointwise(const float *a, long lda, const float *w, long pixels,
 /// y = (x - mean) / sqrt(var + eps) * gain + bias over rows of `width`. In place allowed.
 void tk_layer_norm(const float *x, long rows, long width, const float *gain, const float *bias, float eps, float *y);
 
+/// The same, rounded.
+void tk_layer_norm_bfloat16(const float *x, long rows, long width, const float *gain, const float *bias, float eps,
+                            uint16_t *y);
+
 /// y = residual + x / sqrt(mean(x^2) + eps) * gain + bias over rows; `residual` may be NULL; `relu` clamps y at 0.
 void tk_rms_norm(const float *x, const float *residual, long rows, long width, const float *gain, const float *bias,
                  float eps, int relu, float *y);
@@ -71,6 +82,12 @@ void tk_rms_norm(const float *x, const float *residual, long rows, long width, c
 void tk_group_norm_silu(const float *x, long pixels, long channels, long groups, const float *gain, const float *bias,
                         float eps, double *scratch, float *y);
 long tk_group_norm_scratch(long pixels, long channels);
+
+/// y = x as bfloat16, rounded to nearest even: rows of `width` of a matrix with leading dimension `ldx`, side by side.
+void tk_to_bfloat16(const float *x, long rows, long width, long ldx, uint16_t *y);
+
+/// x = gelu(x) in place, rounded, at TK_LEVEL_AVX512_BF16 only.
+void tk_gelu_bfloat16(uint16_t *x, long count);
 
 /// Softmax over rows of length `width`, in place.
 void tk_softmax(float *x, long rows, long width);
@@ -132,8 +149,6 @@ void tk_nearest(const float *queries, long count, long d, const float *codes, lo
 /// The same codebooks as trees, which look at few of the codes: for those too large to be read for each query. It is
 /// exact: ids and distances are those of `tk_nearest` on the same codes, bit for bit.
 typedef struct tk_tree tk_tree;
-/// Whether codebooks of that size can be trees.
-int tk_tree_takes(long count, long d);
 /// codes (books, count, d); copied. `NULL` where they can't be trees: of another size, or not all finite.
 tk_tree *tk_tree_create(const float *codes, long books, long count, long d);
 void tk_tree_free(tk_tree *tree);

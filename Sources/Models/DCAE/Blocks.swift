@@ -23,7 +23,7 @@ final class ResBlock: AutoencoderBlock {
     private let conv2: Convolution
     private let norm: Affine
 
-    init(_ scope: TensorScope, _ extent: Extent) throws {
+    init(_ scope: LayerScope, _ extent: Extent) throws {
         let shape = Convolution.Shape(
             inputs: extent.channels, outputs: extent.channels, height: extent.height, width: extent.width)
         conv1 = try scope.convolution("conv1", shape, activation: .silu)
@@ -56,7 +56,7 @@ final class EfficientViTBlock: AutoencoderBlock {
     private let point: Linear
     private let pointNorm: Affine
 
-    init(_ scope: TensorScope, _ extent: Extent) throws {
+    init(_ scope: LayerScope, _ extent: Extent) throws {
         let channels = extent.channels
         let attention = scope.scope("attn")
         let inner = try attention.dimensions("to_q.weight", rank: 2)[0]
@@ -70,7 +70,8 @@ final class EfficientViTBlock: AutoencoderBlock {
             let part = try attention.buffer(name + ".weight", [inner, channels])
             (joined.data + index * inner * channels).update(from: part.data, count: inner * channels)
         }
-        query = Linear(inputs: channels, outputs: 3 * inner, weight: joined, bias: nil)
+        query = try Linear(
+            inputs: channels, outputs: 3 * inner, weight: joined, bias: nil, arithmetic: scope.arithmetic)
         scales = try attention.childIndices("to_qkv_multiscale").map { index in
             let scale = attention.scope("to_qkv_multiscale.\(index)")
             let size = try scale.dimensions("proj_in.weight", rank: 4)[3]
@@ -103,9 +104,10 @@ final class EfficientViTBlock: AutoencoderBlock {
     /// (h, w, 3 * inner * scales): q | k | v, then their aggregates at each further scale.
     private func projected(_ x: Plane, _ pool: ScratchPool) -> Plane {
         let qkv = pool.plane(x.height, x.width, 3 * inner * (1 + scales.count))
-        query.run(.init(x), rows: x.rows, to: .init(qkv))
+        let single = query(x, pool)
+        qkv.set(single, column: 0)
         for (index, scale) in scales.enumerated() {
-            let aggregated = scale.depthwise(qkv, pool)
+            let aggregated = scale.depthwise(single, pool)
             pool.groupedPointwise(
                 aggregated, weight: scale.grouped.weight, into: qkv, column: 3 * inner * (1 + index))
         }
@@ -120,7 +122,7 @@ final class Linear32 {
     init(_ weight: consuming FloatBuffer) { self.weight = weight }
 }
 
-extension TensorScope {
+extension LayerScope {
     func depthwise(_ name: String, channels: Int, size: Int) throws(CheckpointError) -> DepthwiseConvolution {
         let weight = try buffer(name + ".weight", [channels, 1, size, size])
         let bias = try bufferIfPresent(name + ".bias", [channels])

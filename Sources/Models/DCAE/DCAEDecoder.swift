@@ -12,7 +12,7 @@ final class DCAEDecoder {
     /// - Parameters:
     ///   - latent: what it is given.
     ///   - result: what it must make: a picture of 3 channels, or the latent again for a rectifier.
-    init(_ scope: TensorScope, latent: Extent, result: Extent) throws {
+    init(_ scope: LayerScope, latent: Extent, result: Extent) throws {
         let names = try Self.blockNames(scope)
         let width = try scope.dimensions("norm_out.weight", rank: 1)[0]
         func channels(_ index: Int) throws -> Int {
@@ -60,7 +60,7 @@ final class DCAEDecoder {
     }
 
     /// Stages run from the last to the first.
-    static func blockNames(_ scope: TensorScope) throws -> [String] {
+    static func blockNames(_ scope: LayerScope) throws -> [String] {
         try DCAEEncoder.stageIndices(scope, "up_blocks").reversed().flatMap { stage in
             try scope.blockIndices("up_blocks.\(stage)").map { "up_blocks.\(stage).\($0)" }
         }

@@ -10,7 +10,7 @@ final class DCAEEncoder {
     /// Of the latent.
     let extent: Extent
 
-    init(_ scope: TensorScope, size: Int) throws {
+    init(_ scope: LayerScope, size: Int) throws {
         let names = try Self.blockNames(scope)
         let last = try scope.dimensions("conv_out.weight", rank: 4)
         /// Channels that block `index` takes; after the last one, those of conv_out.
@@ -52,14 +52,14 @@ final class DCAEEncoder {
         self.extent = Extent(height: extent.height, width: extent.width, channels: last[0])
     }
 
-    static func blockNames(_ scope: TensorScope) throws -> [String] {
+    static func blockNames(_ scope: LayerScope) throws -> [String] {
         try stageIndices(scope, "down_blocks").flatMap { stage in
             try scope.blockIndices("down_blocks.\(stage)").map { "down_blocks.\(stage).\($0)" }
         }
     }
 
     /// The first stage has no blocks where conv_in or conv_out changes the resolution.
-    static func stageIndices(_ scope: TensorScope, _ path: String) throws -> [Int] {
+    static func stageIndices(_ scope: LayerScope, _ path: String) throws -> [Int] {
         try scope.blockIndices(path, from: scope.childIndices(path).first == 1 ? 1 : 0)
     }
 

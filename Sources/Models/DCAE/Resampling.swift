@@ -9,7 +9,7 @@ final class DownBlock: AutoencoderBlock {
     private let shortcut: Bool
 
     /// - Parameter outputs: channels the next block takes; with the weight's shape it tells which kind this is.
-    init(_ scope: TensorScope, _ extent: Extent, outputs: Int, shortcut: Bool) throws {
+    init(_ scope: LayerScope, _ extent: Extent, outputs: Int, shortcut: Bool) throws {
         let found = try scope.dimensions("conv.weight", rank: 4)
         guard found[0] == outputs || found[0] * 4 == outputs else {
             throw ModelError.structure(
@@ -48,7 +48,7 @@ final class UpBlock: AutoencoderBlock {
     private let shortcut: Bool
 
     /// - Parameter outputs: channels the next block takes; with the weight's shape it tells which kind this is.
-    init(_ scope: TensorScope, _ extent: Extent, outputs: Int, shortcut: Bool) throws {
+    init(_ scope: LayerScope, _ extent: Extent, outputs: Int, shortcut: Bool) throws {
         let found = try scope.dimensions("conv.weight", rank: 4)
         self.shortcut = shortcut
         guard !shortcut || (outputs * 4) % extent.channels == 0 else {

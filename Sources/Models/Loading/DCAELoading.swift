@@ -8,18 +8,18 @@ struct DCAELoading {
     let file: CheckpointFile
     let configPath: String
     /// Of the whole file; it knows which tensors have been taken.
-    let scope: TensorScope
+    let scope: LayerScope
     private let config: ConfigNode
 
     /// DC-AE is convolutional; ReVQ's tokens are those of 256x256.
     static let preprocessing = Preprocessing(filter: .bilinear, size: 256)
 
-    init(folder path: String) throws {
+    init(folder path: String, _ arithmetic: Compute.Arithmetic = .float32) throws {
         let folder = try ModelFolder(path)
         file = try CheckpointFile(path: folder.weights(preferring: ["diffusion_pytorch_model.safetensors"]))
         configPath = try folder.config()
         config = try ConfigNode.load(path: configPath)
-        scope = TensorScope(file: file)
+        scope = LayerScope(file: file, arithmetic)
         try Self.check(config, at: configPath)
     }
 

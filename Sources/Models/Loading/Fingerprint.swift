@@ -52,7 +52,7 @@ enum Fingerprint {
             "tessera 1", contract.architecture, "tokens \(contract.tokensPerImage)", "codes \(contract.codebookSize)",
             "mask \(contract.specialIDs.mask) classes \(contract.specialIDs.classOffset)",
             "\(contract.preprocessing.filter.rawValue) \(contract.preprocessing.size)",
-            contract.assignments.map(\.rawValue).joined(separator: " "), contract.precision, "",
+            contract.assignments.map(\.rawValue).joined(separator: " "), contract.precision.rawValue, "",
         ]
     }
 }

@@ -26,7 +26,7 @@ package final class LatentEncoder {
     /// - Parameters:
     ///   - threads: computing threads of the calling thread's work; `nil`: as many as this process may use.
     ///   - checksDecoder: throws what is missing of the decoder half, or wrong with it, as well: a model needs both.
-    /// - Throws: `ModelError`, `CheckpointError` or `ConvolutionError`, each one clear line.
+    /// - Throws: `ModelError`, `CheckpointError` or `LibraryError`, each one clear line.
     package init(folder: String, threads: Int? = nil, checksDecoder: Bool = false) throws {
         Compute.setThreads(threads ?? Compute.availableProcessors)
         let vae = try DCAELoading(folder: folder)

@@ -10,7 +10,7 @@ public enum ModelLoader {
     /// whose pool of computing threads is set here.
     ///
     /// - Parameter threads: computing threads; `nil`: as many as this process may use.
-    /// - Throws: `ModelError`, `CheckpointError` or `ConvolutionError`, each one clear line.
+    /// - Throws: `ModelError`, `CheckpointError` or `LibraryError`, each one clear line.
     public static func load(_ source: ModelSource, threads: Int? = nil) throws -> LoadedModel {
         Compute.setThreads(threads ?? Compute.availableProcessors)
         let folder = try ModelFolder(source.folder)

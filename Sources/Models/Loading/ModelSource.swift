@@ -1,4 +1,6 @@
-/// Where a model's files are: `ID=FOLDER[,vae=FOLDER][,preprocessor=FILE][,precision=fp32]`.
+import TokenizerCore
+
+/// Where a model's files are and how it computes: `ID=FOLDER[,vae=FOLDER][,preprocessor=FILE][,precision=fp32|bf16]`.
 public struct ModelSource: Sendable, Hashable {
     /// What requests call it: letters, digits, `.`, `_` and `-`.
     public var id: String
@@ -7,12 +9,17 @@ public struct ModelSource: Sendable, Hashable {
     public var vae: String?
     /// ReVQ: the file of means and deviations; `nil`: `preprocessor.pth` or `preprocessor.safetensors` in `folder`.
     public var preprocessor: String?
+    /// What is asked for; `nil`: `fp32`. A processor that lacks the instructions computes in the next better one.
+    public var precision: Precision?
 
-    public init(id: String, folder: String, vae: String? = nil, preprocessor: String? = nil) {
+    public init(
+        id: String, folder: String, vae: String? = nil, preprocessor: String? = nil, precision: Precision? = nil
+    ) {
         self.id = id
         self.folder = folder
         self.vae = vae
         self.preprocessor = preprocessor
+        self.precision = precision
     }
 
     /// Reads the form above; a bare `FOLDER` gets its last path component as id.
@@ -40,16 +47,20 @@ public struct ModelSource: Sendable, Hashable {
             switch (pair.first, pair.count) {
             case ("vae", 2) where vae == nil: vae = pair[1]
             case ("preprocessor", 2) where preprocessor == nil: preprocessor = pair[1]
-            case ("precision", 2) where pair[1] == "fp32": break
-            case ("precision", 2):
-                throw .config("\(origin) \(text): precision '\(pair[1])' is not available; expected fp32")
+            case ("precision", 2) where precision == nil:
+                precision = Precision(rawValue: pair[1])
+                guard precision == nil else { break }
+                throw .config("\(origin) \(text): precision '\(pair[1])' is not available; expected \(Self.precisions)")
             default:
                 throw .config(
-                    "\(origin) \(text): '\(part)' is not one of vae=FOLDER, preprocessor=FILE, precision=fp32, each once"
+                    "\(origin) \(text): '\(part)' is not one of vae=FOLDER, preprocessor=FILE, precision=\(Self.precisions), each "
+                        + "once"
                 )
             }
         }
     }
+
+    private static let precisions = Precision.allCases.map(\.rawValue).joined(separator: "|")
 
     /// What ids and names of models are made of: letters, digits, '.', '_' and '-' of ASCII.
     package static func isNameByte(_ byte: UInt8) -> Bool {

@@ -13,12 +13,13 @@ struct ReVQLoading {
     private static let buffers = ["index_offset", "count"]
 
     func load() throws -> LoadedModel {
-        let vae = try DCAELoading(folder: source.vae ?? source.folder + "/vae")
+        let (precision, warning) = source.feasiblePrecision
+        let vae = try DCAELoading(folder: source.vae ?? source.folder + "/vae", precision.arithmetic)
         let preprocessor = try CheckpointFile(path: source.preprocessor ?? folder.preprocessor())
         let encoder = try vae.encoder()
         let decoder = try vae.decoder(latent: encoder.extent)
         try vae.scope.requireSound()
-        let root = TensorScope(file: file)
+        let root = LayerScope(file: file, precision.arithmetic)
         let codebooks = try naming(file) { try self.codebooks(root.scope("quantizer"), latent: encoder.extent) }
         let rectifier = try naming(file) { try self.rectifier(root.scope("decoder"), latent: encoder.extent) }
         let numbers = encoder.extent.count
@@ -26,7 +27,8 @@ struct ReVQLoading {
         let parts = ReVQParts(
             encoder: encoder, decoder: decoder, rectifier: rectifier, mean: mean, deviation: deviation,
             codebooks: codebooks)
-        let contract = try contract(codebooks, latent: numbers, vae: vae.file, preprocessor: preprocessor)
+        let contract = try contract(
+            codebooks, latent: numbers, vae: vae.file, preprocessor: preprocessor, precision)
         return LoadedModel(
             tokenizer: ReVQModel(parts: parts, contract: contract),
             description: ModelDescription(
@@ -36,11 +38,12 @@ struct ReVQLoading {
                     ("vae configuration", vae.configPath), ("preprocessor", preprocessor.path),
                 ],
                 facts: facts(parts),
-                warnings: warnings(codebooks, contract, latent: encoder.extent)
+                warnings: (warning.map { [$0] } ?? [])
+                    + warnings(codebooks, contract, latent: encoder.extent)
                     + vae.warnings(latent: encoder.extent)))
     }
 
-    private func codebooks(_ scope: TensorScope, latent: Extent) throws -> Codebooks {
+    private func codebooks(_ scope: LayerScope, latent: Extent) throws -> Codebooks {
         let shape = try scope.dimensions("embeddings", rank: 3)
         let (books, count, dimensions) = (shape[0], shape[1], shape[2])
         // Every released model has a codebook for each token; with one for all, ids mean the same at each position.
@@ -54,7 +57,7 @@ struct ReVQLoading {
         return Codebooks(books: books, count: count, dimensions: dimensions, codes: codes)
     }
 
-    private func rectifier(_ scope: TensorScope, latent: Extent) throws -> DCAEDecoder? {
+    private func rectifier(_ scope: LayerScope, latent: Extent) throws -> DCAEDecoder? {
         let kind = config["model"]?["decoder"]?["TYPE"]?.string ?? "dc_ae"
         if kind == "identity" {
             try scope.requireSound()
@@ -88,13 +91,13 @@ struct ReVQLoading {
     }
 
     private func contract(
-        _ codebooks: Codebooks, latent: Int, vae: CheckpointFile, preprocessor: CheckpointFile
+        _ codebooks: Codebooks, latent: Int, vae: CheckpointFile, preprocessor: CheckpointFile, _ precision: Precision
     ) throws -> TokenContract {
         var contract = TokenContract(
             architecture: "revq", tokensPerImage: latent / codebooks.dimensions, codebookSize: codebooks.count,
             perPositionCodebooks: codebooks.books > 1, assignments: [.nearest], defaultSteps: nil,
             defaultTemperature: nil, preprocessing: DCAELoading.preprocessing,
-            precision: "fp32", fingerprint: "", parameters: 0)
+            precision: precision, fingerprint: "", parameters: 0)
         let main = file.names.filter { $0 == "quantizer.embeddings" || $0.hasPrefix("decoder.") }
         let tensors =
             main.map { FingerprintedTensor(file: file, name: $0, canonicalName: $0) }

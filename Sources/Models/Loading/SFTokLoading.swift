@@ -12,7 +12,8 @@ struct SFTokLoading {
     private static let buffers = ["quantize.index_offset", "index_offset", "count"]
 
     func load() throws -> LoadedModel {
-        let root = TensorScope(file: file)
+        let (precision, warning) = source.feasiblePrecision
+        let root = LayerScope(file: file, precision.arithmetic)
         let parts = try naming(file) { try SFTokParts(root) }
         try root.requireSound(ignoring: Self.buffers)
         let sampler = try sampling()
@@ -20,7 +21,7 @@ struct SFTokLoading {
             architecture: "sftok", tokensPerImage: parts.encoder.latents, codebookSize: parts.codebooks.count,
             perPositionCodebooks: false, assignments: [.sinkhorn, .nearest], defaultSteps: sampler.steps,
             defaultTemperature: sampler.temperature,
-            preprocessing: Preprocessing(filter: .bicubic, size: parts.encoder.imageSize), precision: "fp32",
+            preprocessing: Preprocessing(filter: .bicubic, size: parts.encoder.imageSize), precision: precision,
             fingerprint: "", parameters: 0)
         let used = file.names.filter { !Self.buffers.contains($0) }
         let tensors = used.map { FingerprintedTensor(file: file, name: $0, canonicalName: Self.canonical($0)) }
@@ -31,7 +32,7 @@ struct SFTokLoading {
             tokenizer: model,
             description: ModelDescription(
                 id: source.id, contract: contract, files: [("weights", file.path), ("configuration", configPath)],
-                facts: facts(parts, sampler), warnings: warnings(parts)))
+                facts: facts(parts, sampler), warnings: (warning.map { [$0] } ?? []) + warnings(parts)))
     }
 
     /// The name an older release used.

@@ -18,7 +18,7 @@ final class PixelDecoder {
     /// - Parameters:
     ///   - side: rows and columns of the latent.
     ///   - size: of the picture; the stages must make it.
-    init(_ scope: TensorScope, latentWidth: Int, side: Int, size: Int) throws {
+    init(_ scope: LayerScope, latentWidth: Int, side: Int, size: Int) throws {
         var width = try scope.dimensions("conv_in.weight", rank: 4)[0]
         input = try scope.convolution(
             "conv_in", .init(inputs: latentWidth, outputs: width, height: side, width: side))
@@ -72,7 +72,7 @@ private final class ResidualBlock {
     private let norm2: Affine
     private let conv2: Convolution
 
-    init(_ scope: TensorScope, inputs: Int, side: Int) throws {
+    init(_ scope: LayerScope, inputs: Int, side: Int) throws {
         outputs = try scope.dimensions("conv1.weight", rank: 4)[0]
         changesWidth = scope.has("nin_shortcut.weight")
         guard changesWidth || inputs == outputs else {
@@ -87,9 +87,10 @@ private final class ResidualBlock {
         if changesWidth {
             let shortcut = try scope.buffer("nin_shortcut.weight", [outputs, outputs, 1, 1])
             let folded = ResidualBlock.fold(shortcut, into: weight, outputs: outputs)
-            conv2 = try Convolution(shape, weight: folded, bias: nil)
+            conv2 = try Convolution(shape, weight: folded, bias: nil, arithmetic: scope.arithmetic)
         } else {
-            conv2 = try Convolution(shape, weight: weight, bias: nil, accumulate: true)
+            conv2 = try Convolution(
+                shape, weight: weight, bias: nil, accumulate: true, arithmetic: scope.arithmetic)
         }
     }
 
@@ -115,7 +116,7 @@ private final class ResidualBlock {
     func callAsFunction(_ x: Plane, _ pool: ScratchPool) -> Plane {
         let h = norm2.groupNormSiLU(conv1(norm1.groupNormSiLU(x, pool), pool), pool)
         if changesWidth { return conv2(h, pool) }
-        conv2.run(h, to: x)
+        conv2.run(h, to: x, pool)
         return x
     }
 }

@@ -22,7 +22,7 @@ final class SFTokDecoder {
     private let hidden: Linear
     private let output: Linear
 
-    init(_ scope: TensorScope, latents: Int, tokenWidth: Int) throws {
+    init(_ scope: LayerScope, latents: Int, tokenWidth: Int) throws {
         self.latents = latents
         self.tokenWidth = tokenWidth
         // The name before the authors renamed it.
@@ -42,7 +42,7 @@ final class SFTokDecoder {
         for index in 0..<width { first[index] += classVector.data[index] }
         embedding = try scope.buffer("learnable_embedding.weight", [proxyCodes + 1, width])
         conditionPositions = try scope.buffer("condition_positional_embedding", [latents, width])
-        conditionEmbedding = try scope.linear("decoder_embed", inputs: tokenWidth, outputs: width)
+        conditionEmbedding = try scope.exact.linear("decoder_embed", inputs: tokenWidth, outputs: width)
         normBefore = try scope.affine("ln_pre", width: width)
         transformer = try Transformer(scope.scope("transformer"), width: width)
         normAfter = try scope.affine("ln_post", width: width)
@@ -56,8 +56,8 @@ final class SFTokDecoder {
     /// Codes (latents, tokenWidth) of unit length -> what every step appends, (latents, width).
     func condition(_ codes: Plane, _ pool: ScratchPool) -> Plane {
         let y = pool.plane(latents, 1, width)
-        conditionEmbedding.run(
-            .init(codes), rows: latents, to: .init(y), residual: .init(conditionPositions.data, ld: width))
+        y.data.update(from: conditionPositions.data, count: y.count)
+        conditionEmbedding.run(.float32(codes), to: y, adds: true)
         return y
     }
 
@@ -74,7 +74,9 @@ final class SFTokDecoder {
         (x.data + (1 + proxies) * width).update(from: condition.data, count: latents * width)
         normBefore.layerNorm(x.data, rows: x.rows, eps: 1e-5, to: x.data)
         let y = transformer(x, rows: 1..<1 + proxies, pool)
-        normAfter.layerNorm(y.data, rows: proxies, eps: 1e-5, to: y.data)
-        return output(hidden(y, pool, activation: .tanh), pool)
+        let normed = normAfter.layerNorm(y, eps: 1e-5, as: hidden.arithmetic, pool)
+        let logits = pool.plane(proxies, 1, proxyCodes)
+        output.run(hidden(normed, pool, activation: .tanh), to: logits)
+        return logits
     }
 }

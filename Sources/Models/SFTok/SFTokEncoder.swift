@@ -21,7 +21,7 @@ final class SFTokEncoder {
     private let normAfter: Affine
     private let output: Linear
 
-    init(_ root: TensorScope) throws {
+    init(_ root: LayerScope) throws {
         let scope = root.scope("encoder")
         let patchShape = try scope.dimensions("patch_embed.weight", rank: 4)
         (width, patch) = (patchShape[0], patchShape[2])
@@ -29,10 +29,10 @@ final class SFTokEncoder {
         let cells = grid * grid
         latents = try root.dimensions("latent_tokens", rank: 2)[0]
         tokenWidth = try scope.dimensions("conv_out.weight", rank: 4)[0]
-        patchEmbedding = Linear(
+        patchEmbedding = try Linear(
             inputs: 3 * patch * patch, outputs: width,
             weight: try scope.buffer("patch_embed.weight", [width, 3, patch, patch]),
-            bias: try scope.buffer("patch_embed.bias", [width]))
+            bias: try scope.buffer("patch_embed.bias", [width]), arithmetic: scope.arithmetic)
         let position = try scope.buffer("positional_embedding", [cells + 1, width])
         classVector = try scope.buffer("class_embedding", [1, width])
         classVector.add(position, from: 0)
@@ -43,7 +43,7 @@ final class SFTokEncoder {
         normBefore = try scope.affine("ln_pre", width: width)
         transformer = try Transformer(scope.scope("transformer"), width: width)
         normAfter = try scope.affine("ln_post", width: width)
-        output = try scope.linear("conv_out", inputs: width, outputs: tokenWidth, pointwise: true)
+        output = try scope.exact.linear("conv_out", inputs: width, outputs: tokenWidth, pointwise: true)
     }
 
     var depth: Int { transformer.depth }
@@ -54,9 +54,10 @@ final class SFTokEncoder {
         let cells = grid * grid
         let x = pool.plane(1 + cells + latents, 1, width)
         x.data.update(from: classVector.data, count: width)
+        (x.data + width).update(from: patchPositions.data, count: cells * width)
         let patches = patches(Pixels.plane(image, scale: 1, offset: 0, pool), pool)
         patchEmbedding.run(
-            .init(patches), rows: cells, to: .init(x, row: 1), residual: .init(patchPositions.data, ld: width))
+            pool.activations(patches, as: patchEmbedding.arithmetic), to: x.data + width, adds: true)
         (x.data + (1 + cells) * width).update(from: latentVectors.data, count: latents * width)
         normBefore.layerNorm(x.data, rows: x.rows, eps: 1e-5, to: x.data)
         let z = transformer(x, rows: (1 + cells)..<x.rows, pool)

@@ -110,7 +110,7 @@ package final class SFTokModel: Tokenizer {
         logits.softmax()
         let side = Int(Double(logits.rows).squareRoot())
         let z = pool.plane(side, side, proxyCodebook.outputs)
-        proxyCodebook.run(.init(logits), rows: logits.rows, to: .init(z))
+        proxyCodebook.run(.float32(logits), to: z)
         return pixelDecoder(z, pool)
     }
 }
@@ -123,9 +123,10 @@ struct SFTokParts {
     let proxyCodebook: Linear
     let codebooks: Codebooks
 
-    init(_ root: TensorScope) throws {
+    init(_ root: LayerScope) throws {
         encoder = try SFTokEncoder(root)
-        decoder = try SFTokDecoder(root.scope("decoder"), latents: encoder.latents, tokenWidth: encoder.tokenWidth)
+        decoder = try SFTokDecoder(
+            root.scope("decoder"), latents: encoder.latents, tokenWidth: encoder.tokenWidth)
         let side = Int(Double(decoder.proxies).squareRoot())
         guard side * side == decoder.proxies, side * 16 == encoder.imageSize else {
             throw ModelError.structure(
@@ -135,7 +136,7 @@ struct SFTokParts {
         let scope = root.scope("pixel_quantize")
         let width = try scope.dimensions("embedding.weight", rank: 2)[1]
         let vectors = try scope.buffer("embedding.weight", [decoder.proxyCodes, width])
-        proxyCodebook = Linear(
+        proxyCodebook = try Linear(
             inputs: decoder.proxyCodes, outputs: width, weight: transposed(vectors, rows: decoder.proxyCodes),
             bias: nil)
         pixelDecoder = try PixelDecoder(
@@ -143,13 +144,12 @@ struct SFTokParts {
     }
 
     /// normalize(embedding * shared_linear): codes of unit length.
-    private static func codebooks(_ scope: TensorScope, width: Int) throws -> Codebooks {
+    private static func codebooks(_ scope: LayerScope, width: Int) throws -> Codebooks {
         let shape = try scope.dimensions("embedding", rank: 3)
         let embedding = try scope.buffer("embedding", [1, shape[1], width])
-        let linear = try scope.linear("shared_linear", inputs: width, outputs: width)
+        let linear = try scope.exact.linear("shared_linear", inputs: width, outputs: width)
         let pool = ScratchPool()
-        let codes = pool.plane(shape[1], 1, width)
-        linear.run(.init(embedding.data, ld: width), rows: shape[1], to: .init(codes))
+        let codes = linear(pool.plane(shape[1], 1, width, embedding.array), pool)
         codes.normalizeRows()
         // Flat: its default assignment needs every distance.
         return Codebooks(

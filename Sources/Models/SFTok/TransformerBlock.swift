@@ -6,52 +6,67 @@ final class TransformerBlock {
     static let headWidth = 64
 
     private let width: Int
+    /// What makes queries, keys and values.
+    private enum Projection {
+        case joined(Linear)
+        /// For a block of which only some rows are read: keys and values need all of them, queries don't.
+        case apart(query: Linear, others: Linear)
+    }
+
     private let attentionNorm: Affine
-    private let attentionIn: Linear
+    private let projection: Projection
     private let attentionOut: Linear
     private let mlpNorm: Affine
     private let mlpIn: Linear
     private let mlpOut: Linear
 
-    init(_ scope: TensorScope, width: Int) throws {
+    /// - Parameter readsAll: whether all rows of what it makes are read.
+    init(_ scope: LayerScope, width: Int, readsAll: Bool) throws {
         self.width = width
         attentionNorm = try scope.affine("ln_1", width: width)
-        attentionIn = Linear(
-            inputs: width, outputs: 3 * width,
-            weight: try scope.buffer("attn.in_proj_weight", [3 * width, width]),
-            bias: try scope.buffer("attn.in_proj_bias", [3 * width]))
+        projection = try Self.projection(scope, width: width, readsAll: readsAll)
         attentionOut = try scope.linear("attn.out_proj", inputs: width, outputs: width)
         mlpNorm = try scope.affine("ln_2", width: width)
         mlpIn = try scope.linear("mlp.c_fc", inputs: width, outputs: 4 * width)
         mlpOut = try scope.linear("mlp.c_proj", inputs: 4 * width, outputs: width)
     }
 
-    /// x (L, width) -> (rows.count, width): only what is read of the output is computed. In place where rows is all.
+    private static func projection(_ scope: LayerScope, width: Int, readsAll: Bool) throws -> Projection {
+        let arithmetic = scope.arithmetic
+        let weight = try scope.buffer("attn.in_proj_weight", [3 * width, width])
+        let bias = try scope.buffer("attn.in_proj_bias", [3 * width])
+        if readsAll {
+            return .joined(
+                try Linear(inputs: width, outputs: 3 * width, weight: weight, bias: bias, arithmetic: arithmetic))
+        }
+        return .apart(
+            query: try Linear(
+                inputs: width, outputs: width, weight: weight.part(0, width * width), bias: bias.part(0, width),
+                arithmetic: arithmetic),
+            others: try Linear(
+                inputs: width, outputs: 2 * width, weight: weight.part(width * width, 2 * width * width),
+                bias: bias.part(width, 2 * width), arithmetic: arithmetic))
+    }
+
+    /// x (L, width) -> (rows.count, width): only what is read of the output is computed. In place where that is all.
     func callAsFunction(_ x: Plane, rows: Range<Int>, _ pool: ScratchPool) -> Plane {
-        let all = rows.count == x.rows
-        let attended = attend(x, rows: rows, pool)
-        let y = all ? x : pool.plane(rows.count, 1, width)
-        attentionOut.run(
-            .init(attended), rows: rows.count, to: .init(y), residual: .init(x, row: rows.lowerBound))
-        let hidden = mlpIn(mlpNorm.layerNorm(y, eps: 1e-5, pool), pool, activation: .gelu)
-        mlpOut.run(.init(hidden), rows: rows.count, to: .init(y), residual: .init(y))
+        let attended = attend(attentionNorm.layerNorm(x, eps: 1e-5, as: arithmetic, pool), rows: rows, pool)
+        let y = rows.count == x.rows ? x : x.rows(rows, pool)
+        attentionOut.run(attended, to: y, adds: true)
+        let normed = mlpNorm.layerNorm(y, eps: 1e-5, as: arithmetic, pool)
+        mlpOut.run(mlpIn(normed, pool, activation: .gelu), to: y, adds: true)
         return y
     }
 
-    private func attend(_ x: Plane, rows: Range<Int>, _ pool: ScratchPool) -> Plane {
-        let normed = attentionNorm.layerNorm(x, eps: 1e-5, pool)
-        let qkv = pool.plane(x.rows, 1, 3 * width)
-        if rows.count == x.rows {
-            attentionIn.run(.init(normed), rows: x.rows, to: .init(qkv))
-        } else {
-            attentionIn.run(
-                .init(normed), rows: x.rows, to: .init(qkv, column: width), outputs: width..<3 * width)
-            attentionIn.run(
-                .init(normed, row: rows.lowerBound), rows: rows.count, to: .init(qkv, row: rows.lowerBound),
-                outputs: 0..<width)
+    private func attend(_ normed: Activations, rows: Range<Int>, _ pool: ScratchPool) -> Activations {
+        switch projection {
+        case .joined(let all): pool.attention(qkv: all(normed, pool))
+        case .apart(let query, let others):
+            pool.attention(queries: query(normed.rows(rows, pool), pool), others: others(normed, pool))
         }
-        return pool.attention(qkv: qkv, queries: rows)
     }
+
+    private var arithmetic: Compute.Arithmetic { attentionOut.arithmetic }
 }
 
 /// A stack of blocks of which only some rows of the last are read.
@@ -59,13 +74,16 @@ final class Transformer {
     private let blocks: [TransformerBlock]
 
     /// Reads `0`, `1`, … under `scope`; depth from the names.
-    init(_ scope: TensorScope, width: Int) throws {
+    init(_ scope: LayerScope, width: Int) throws {
         let indices = try scope.blockIndices("")
         guard !indices.isEmpty else { throw ModelError.structure("\(scope.prefix)*: there are no blocks") }
         guard width % TransformerBlock.headWidth == 0 else {
             throw ModelError.structure("\(scope.prefix)*: width \(width) is not a multiple of 64, a head's width")
         }
-        blocks = try indices.map { try TransformerBlock(scope.scope(String($0)), width: width) }
+        blocks = try indices.map {
+            try TransformerBlock(
+                scope.scope(String($0)), width: width, readsAll: $0 != indices[indices.count - 1])
+        }
     }
 
     var depth: Int { blocks.count }

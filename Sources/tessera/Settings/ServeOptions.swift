@@ -8,6 +8,7 @@ struct ServeOptions: ParsableArguments {
     @Option(help: Setting.help("model")) var model: [String] = []
     @Option(help: Setting.help("vae")) var vae: String?
     @Option(help: Setting.help("preprocessor")) var preprocessor: String?
+    @Option(help: Setting.help("precision")) var precision: String?
     @Option(parsing: .unconditional, help: Setting.help("threads")) var threads: String?
     @Option(parsing: .unconditional, help: Setting.help("max-batch")) var maxBatch: String?
     @Option(parsing: .unconditional, help: Setting.help("max-delay-ms")) var maxDelayMs: String?

@@ -3,6 +3,7 @@ import HTTPServer
 import Logging
 import Models
 import TokenService
+import TokenizerCore
 
 /// Everything `tessera serve` can be told, with its defaults. `Setting.all` has the names, ranges and sources.
 struct ServeSettings: Equatable, Sendable {
@@ -18,6 +19,7 @@ struct ServeSettings: Equatable, Sendable {
     var models: [String] = []
     var vae: String?
     var preprocessor: String?
+    var precision = Precision.fp32
     var threads: Int?
     var maxBatch = 8
     /// In milliseconds.
@@ -48,6 +50,7 @@ extension ServeSettings {
             var source = source
             source.vae = source.vae ?? vae
             source.preprocessor = source.preprocessor ?? preprocessor
+            source.precision = source.precision ?? precision
             return source
         }
     }

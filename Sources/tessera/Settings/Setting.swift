@@ -3,6 +3,7 @@ import HTTPServer
 import Logging
 import Models
 import TokenService
+import TokenizerCore
 
 /// One setting of `tessera serve`: `max-batch` in the file is `--max-batch` among the flags and `TESSERA_MAX_BATCH` in
 /// the environment.
@@ -47,7 +48,8 @@ struct Setting: Sendable {
             do { _ = try ListenAddress(text) } catch { throw Expected(description: "\(error)") }
         },
         .list(
-            "model", \.models, \.model, "A model: [ID=]FOLDER[,vae=FOLDER][,preprocessor=FILE]; repeatable.",
+            "model", \.models, \.model,
+            "A model: [ID=]FOLDER[,vae=FOLDER][,preprocessor=FILE][,precision=WORD]; repeatable.",
             otherwise: "the built-in model"
         ) { text throws(Expected) in
             do {
@@ -60,6 +62,9 @@ struct Setting: Sendable {
         .text(
             "preprocessor", \.preprocessor, \.preprocessor, "The preprocessor's file of every model that names none.",
             otherwise: "none"),
+        .choice(
+            "precision", \.precision, \.precision, "What every model that names none computes in.",
+            Precision.allCases),
         .optionalInteger(
             "threads", 1...1024, \.threads, \.threads, "Computing threads.",
             otherwise: "the processors this process may use"),

@@ -2,11 +2,40 @@ import Checkpoint
 import Tensor
 
 /// Layers straight from a checkpoint: each checks the names and shapes it needs and says which tensor is wrong.
-extension TensorScope {
+struct LayerScope {
+    private let tensors: TensorScope
+    /// Of the layers that are made from it.
+    let arithmetic: Compute.Arithmetic
+
+    init(file: CheckpointFile, _ arithmetic: Compute.Arithmetic) {
+        self.init(TensorScope(file: file), arithmetic)
+    }
+
+    private init(_ tensors: TensorScope, _ arithmetic: Compute.Arithmetic) {
+        self.tensors = tensors
+        self.arithmetic = arithmetic
+    }
+
+    var file: CheckpointFile { tensors.file }
+    var prefix: String { tensors.prefix }
+
+    func scope(_ path: String) -> LayerScope { LayerScope(tensors.scope(path), arithmetic) }
+
+    /// The same tensors, for layers that compute in float32 whatever the others do.
+    var exact: LayerScope { LayerScope(tensors, .float32) }
+
+    func has(_ name: String) -> Bool { tensors.has(name) }
+
+    func childIndices(_ path: String = "") -> [Int] { tensors.childIndices(path) }
+
+    func requireSound(ignoring ignored: [String] = []) throws(CheckpointError) {
+        try tensors.requireSound(ignoring: ignored)
+    }
+
     /// The shape of tensor `name`, which must have `rank` dimensions, none empty and none absurd, so that sums and
     /// products of them can't overflow.
     func dimensions(_ name: String, rank: Int) throws -> [Int] {
-        let shape = try shape(name)
+        let shape = try tensors.shape(name)
         guard shape.count == rank, shape.allSatisfy({ (1...1 << 24).contains($0) }) else {
             throw ModelError.structure(
                 "\(file.path): tensor '\(prefix)\(name)' has shape \(shape), expected \(rank) dimensions of 1 to 16777216"
@@ -30,10 +59,10 @@ extension TensorScope {
     func buffer(_ name: String, _ shape: [Int]) throws(CheckpointError) -> FloatBuffer {
         let full: String
         do {
-            full = try take(name, shape: shape)
+            full = try tensors.take(name, shape: shape)
         } catch {
             guard let count = Self.reasonableCount(shape) else { throw error }
-            record(error)
+            tensors.record(error)
             let zeros = FloatBuffer(count: count)
             zeros.buffer.update(repeating: 0)
             return zeros
@@ -60,11 +89,11 @@ extension TensorScope {
     }
 
     /// `name.weight` (outputs, inputs), or (outputs, inputs, 1, 1) where it was a 1x1 convolution; `name.bias` if there.
-    func linear(_ name: String, inputs: Int, outputs: Int, pointwise: Bool = false) throws(CheckpointError) -> Linear {
+    func linear(_ name: String, inputs: Int, outputs: Int, pointwise: Bool = false) throws -> Linear {
         let shape = pointwise ? [outputs, inputs, 1, 1] : [outputs, inputs]
         let weight = try buffer(name + ".weight", shape)
         let bias = try bufferIfPresent(name + ".bias", [outputs])
-        return Linear(inputs: inputs, outputs: outputs, weight: weight, bias: bias)
+        return try Linear(inputs: inputs, outputs: outputs, weight: weight, bias: bias, arithmetic: arithmetic)
     }
 
     /// `name.weight` and `name.bias` of a normalisation.
@@ -86,7 +115,8 @@ extension TensorScope {
     ) throws -> Convolution {
         let weight = try buffer(name + ".weight", [shape.outputs, shape.inputs, shape.kernel, shape.kernel])
         let bias = try bufferIfPresent(name + ".bias", [shape.outputs])
-        return try Convolution(shape, weight: weight, bias: bias, activation: activation, accumulate: accumulate)
+        return try Convolution(
+            shape, weight: weight, bias: bias, activation: activation, accumulate: accumulate, arithmetic: arithmetic)
     }
 
     /// `name.weight` (outputs, inputs, 3, 3) applied after nearest-neighbour upsampling.
@@ -95,6 +125,7 @@ extension TensorScope {
         let weight = try buffer(name + ".weight", [outputs, inputs, 3, 3])
         let bias = try bufferIfPresent(name + ".bias", [outputs])
         return try UpsamplingConvolution(
-            inputs: inputs, outputs: outputs, height: height, width: width, weight: weight, bias: bias)
+            inputs: inputs, outputs: outputs, height: height, width: width, weight: weight, bias: bias,
+            arithmetic: arithmetic)
     }
 }

@@ -1,0 +1,4 @@
+/// oneDNN refused a convolution or a product: its status and the shape.
+public struct LibraryError: Error, CustomStringConvertible {
+    public let description: String
+}

@@ -1,0 +1,77 @@
+import Recipe
+import Tensor
+import Testing
+import TokenizerCore
+
+@testable import Models
+
+/// bf16 beside fp32, on what the reference computed in float32.
+@Suite(.serialized)
+struct PrecisionTests {
+    private static let isNative = Compute.Arithmetic.bfloat16.isNative
+
+    private func load(_ folder: TemporaryModel, _ precision: Precision) throws -> LoadedModel {
+        try ModelLoader.load(ModelSource(id: "tiny", folder: folder.path, precision: precision))
+    }
+
+    @Test func isPartOfTheContract() throws {
+        let folder = try TemporaryModel.sftok(.tiny)
+        let plain = try load(folder, .fp32).description, rounded = try load(folder, .bf16).description
+        #expect(plain.contract.precision == .fp32)
+        #expect(plain.contract == (try ModelLoader.load(ModelSource(id: "x", folder: folder.path)).tokenizer.contract))
+        #expect(rounded.contract.precision == (Self.isNative ? .bf16 : .fp32))
+        #expect((rounded.contract.fingerprint != plain.contract.fingerprint) == Self.isNative)
+        #expect(rounded.warnings.isEmpty == Self.isNative)
+    }
+
+    /// Every processor below has the next better one.
+    @Test(arguments: [Compute.Level.avx512, .avx2, .sse2])
+    func aProcessorWithoutItComputesInFloat32(level: Compute.Level) throws {
+        guard level.rawValue <= Compute.bestLevel.rawValue else { return }
+        let folders = [try TemporaryModel.sftok(.tiny), try .revq(.tiny, latentDeviation: 1)]
+        Compute.force(level)
+        defer { Compute.force(Compute.bestLevel) }
+        for folder in folders {
+            let loaded = try load(folder, .bf16)
+            #expect(loaded.tokenizer.contract.precision == .fp32)
+            #expect(loaded.description.warnings.count == 1)
+            #expect(loaded.description.warnings[0].contains("tiny: precision bf16 needs a processor with"))
+            #expect(loaded.tokenizer.contract == (try load(folder, .fp32).tokenizer.contract))
+        }
+    }
+
+    /// A number keeps eight bits; what sums make of that is more, what is normalised after them less.
+    @Test(.enabled(if: isNative)) func sftokStaysCloseToFloat32() throws {
+        let golden = try Golden("sftok-tiny", in: Golden.fixtures)
+        let folder = try TemporaryModel.sftok(.tiny)
+        let model = try #require(try load(folder, .bf16).tokenizer as? SFTokModel)
+        let features = model.features(of: try golden.image())
+        let error = try golden.error(features.values, "features")
+        #expect(error > 1e-5 && error < 0.05, "\(error)")
+        let logits = model.logits(model.blankIDs, condition: model.condition(try golden.ints("tokens")))
+        let plain = try #require(try load(folder, .fp32).tokenizer as? SFTokModel)
+        let exact = plain.logits(plain.blankIDs, condition: plain.condition(try golden.ints("tokens")))
+        let largest = exact.values.reduce(0) { max($0, abs($1)) }
+        let difference = zip(logits.values, exact.values).reduce(0) { max($0, abs($1.0 - $1.1)) }
+        #expect(difference > 0 && difference < 0.05 * largest, "\(difference) of \(largest)")
+    }
+
+    @Test(.enabled(if: isNative)) func revqStaysCloseToFloat32() throws {
+        let golden = try Golden("revq-tiny", in: Golden.fixtures)
+        let folder = try TemporaryModel.revq(.tiny, latentDeviation: golden.floats("latent_std")[0])
+        let model = try #require(try load(folder, .bf16).tokenizer as? ReVQModel)
+        let exact = try #require(try load(folder, .fp32).tokenizer as? ReVQModel)
+        let image = try golden.image()
+        let latents = (model.latent(of: image).values, exact.latent(of: image).values)
+        let largest = latents.1.reduce(0) { max($0, abs($1)) }
+        let difference = zip(latents.0, latents.1).reduce(0) { max($0, abs($1.0 - $1.1)) }
+        #expect(difference > 0 && difference < 0.05 * largest, "\(difference) of \(largest)")
+        let tokens = try golden.ints("tokens")
+        let pictures = try [model, exact].map { try $0.decode(tokens, options: DecodeOptions()) }
+        let squares = zip(pictures[0].pixels, pictures[1].pixels).reduce(0.0) {
+            $0 + Double((Int($1.0) - Int($1.1)) * (Int($1.0) - Int($1.1)))
+        }
+        // 40 dB.
+        #expect(squares / Double(pictures[0].pixels.count) < 6.5)
+    }
+}
