@@ -36,14 +36,30 @@ public enum Activations {
 }
 
 extension Activations {
+    /// Puts x (chosen.count, channels) in the place of some rows.
+    public func replace(_ chosen: [Int], by x: Activations) {
+        precondition(x.rows == chosen.count && x.channels == channels && chosen.allSatisfy { $0 < rows })
+        for (place, row) in chosen.enumerated() {
+            switch (self, x) {
+            case (.float32(let to), .float32(let from)):
+                (to.data + row * channels).update(from: from.data + place * channels, count: channels)
+            case (.bfloat16(let to), .bfloat16(let from)):
+                (to.data + row * channels).update(from: from.data + place * channels, count: channels)
+            default: preconditionFailure("rows in another arithmetic")
+            }
+        }
+    }
+
     /// A copy of some rows.
-    public func rows(_ range: Range<Int>, _ pool: ScratchPool) -> Activations {
+    public func rows(_ chosen: [Int], _ pool: ScratchPool) -> Activations {
         switch self {
-        case .float32(let plane): return .float32(plane.rows(range, pool))
+        case .float32(let plane): return .float32(plane.rows(chosen, pool))
         case .bfloat16(let plane):
-            precondition(range.upperBound <= rows)
-            let some = pool.bfloat16(range.count, channels)
-            some.data.update(from: plane.data + range.lowerBound * channels, count: range.count * channels)
+            let some = pool.bfloat16(chosen.count, channels)
+            for (place, row) in chosen.enumerated() {
+                precondition(row < rows)
+                (some.data + place * channels).update(from: plane.data + row * channels, count: channels)
+            }
             return .bfloat16(some)
         }
     }

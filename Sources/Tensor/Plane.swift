@@ -37,11 +37,13 @@ public final class Plane {
         }
     }
 
-    /// A copy of some rows, (range.count, 1, channels).
-    public func rows(_ range: Range<Int>, _ pool: ScratchPool) -> Plane {
-        precondition(range.upperBound <= rows)
-        let some = pool.plane(range.count, 1, channels)
-        some.data.update(from: data + range.lowerBound * channels, count: some.count)
+    /// A copy of some rows, (chosen.count, 1, channels).
+    public func rows(_ chosen: [Int], _ pool: ScratchPool) -> Plane {
+        let some = pool.plane(chosen.count, 1, channels)
+        for (place, row) in chosen.enumerated() {
+            precondition(row < rows)
+            (some.data + place * channels).update(from: data + row * channels, count: channels)
+        }
         return some
     }
 

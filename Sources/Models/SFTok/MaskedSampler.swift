@@ -34,7 +34,7 @@ package struct MaskedSampler {
 
     /// What a step decides on, before it is applied.
     package struct Decision {
-        /// Noisy logits (positions, codes), whose largest is picked.
+        /// Noisy logits (positions that were chosen, codes), whose largest is picked.
         package let candidates: Plane
         /// A code for every position: the one it has, where it isn't masked.
         package let picks: [Int32]
@@ -50,23 +50,27 @@ package struct MaskedSampler {
         }
     }
 
-    /// Step `step` (0 ..< steps) from `ids`. `logits` (positions, codes) are overwritten.
+    /// Step `step` (0 ..< steps) from `ids`. `logits` (chosen.count, codes) are overwritten.
+    ///
+    /// - Parameter chosen: positions of the logits, all masked ones among them; `nil`: all.
     ///
     /// The authors draw noise for logits laid out (code, position), then for confidences; at the last step it is scaled
     /// by zero, so nothing is drawn here.
-    package mutating func decide(_ ids: [Int32], step: Int, logits: Plane, _ pool: ScratchPool) -> Decision {
+    package mutating func decide(
+        _ ids: [Int32], step: Int, logits: Plane, of chosen: [Int]? = nil, _ pool: ScratchPool
+    ) -> Decision {
+        let chosen = chosen ?? Array(ids.indices)
         let ratio = Double(step + 1) / Double(sampling.steps)
         let noise = Float(Double(sampling.temperature) * (1 - ratio))
         if sampling.annealing { divide(logits, by: Float(0.5 + 0.8 * (1 - ratio))) }
-        let candidates = noise > 0 ? noisy(logits, scale: noise, pool) : logits
-        var picks = candidates.argmaxOfRows()
+        let candidates =
+            noise > 0 ? noisy(logits, of: chosen, among: ids.count, scale: noise, pool) : logits
+        var picks = ids
         var scores = [Float](repeating: .infinity, count: ids.count)
-        for position in ids.indices {
-            if ids[position] == maskID {
-                scores[position] = logits.data[position * logits.channels + Int(picks[position])]
-            } else {
-                picks[position] = ids[position]
-            }
+        for (row, (position, pick)) in zip(chosen, candidates.argmaxOfRows()).enumerated()
+        where ids[position] == maskID {
+            picks[position] = pick
+            scores[position] = logits.data[row * logits.channels + Int(pick)]
         }
         if step == sampling.steps - 1 {
             return Decision(candidates: candidates, picks: picks, confidences: [], cut: -.infinity, maskID: maskID)
@@ -86,21 +90,23 @@ package struct MaskedSampler {
         return max(1, min(now - 1, wanted))
     }
 
-    private mutating func noisy(_ logits: Plane, scale: Float, _ pool: ScratchPool) -> Plane {
+    private mutating func noisy(
+        _ logits: Plane, of chosen: [Int], among positions: Int, scale: Float, _ pool: ScratchPool
+    ) -> Plane {
         let noisy = pool.plane(logits.rows, 1, logits.channels)
         noisy.data.update(from: logits.data, count: logits.count)
-        noisy.addGumbel(uniforms: uniforms(positions: logits.rows, codes: logits.channels), scale: scale)
+        noisy.addGumbel(uniforms: uniforms(of: chosen, among: positions, codes: logits.channels), scale: scale)
         return noisy
     }
 
-    /// Uniforms in (position, code) order, drawn in (code, position) order.
-    private mutating func uniforms(positions: Int, codes: Int) -> [Float] {
+    /// Uniforms of some positions in (position, code) order; those of all are drawn, in (code, position) order.
+    private mutating func uniforms(of chosen: [Int], among positions: Int, codes: Int) -> [Float] {
         let drawn = generator.uniforms(positions * codes)
-        return [Float](unsafeUninitializedCapacity: drawn.count) { buffer, filled in
-            for position in 0..<positions {
-                for code in 0..<codes { buffer[position * codes + code] = drawn[code * positions + position] }
+        return [Float](unsafeUninitializedCapacity: chosen.count * codes) { buffer, filled in
+            for (row, position) in chosen.enumerated() {
+                for code in 0..<codes { buffer[row * codes + code] = drawn[code * positions + position] }
             }
-            filled = drawn.count
+            filled = chosen.count * codes
         }
     }
 

@@ -61,8 +61,20 @@ final class SFTokDecoder {
         return y
     }
 
-    /// One pass. ids (proxies), `maskID` where masked -> logits (proxies, proxyCodes).
-    func logits(_ ids: [Int32], condition: Plane, _ pool: ScratchPool) -> Plane {
+    /// What the passes of one reconstruction hand on.
+    final class Passes {
+        fileprivate var ids: [Int32] = []
+        fileprivate let projection = KeptProjection()
+    }
+
+    /// One pass. ids (proxies), `maskID` where masked -> logits (chosen.count, proxyCodes).
+    ///
+    /// - Parameters:
+    ///   - chosen: positions whose logits are read.
+    ///   - passes: of the same condition.
+    func logits(
+        _ ids: [Int32], condition: Plane, chosen: [Int], _ passes: Passes, _ pool: ScratchPool
+    ) -> Plane {
         precondition(ids.count == proxies)
         let x = pool.plane(1 + proxies + latents, 1, width)
         x.data.update(from: positions.data, count: (1 + proxies) * width)
@@ -73,10 +85,25 @@ final class SFTokDecoder {
         }
         (x.data + (1 + proxies) * width).update(from: condition.data, count: latents * width)
         normBefore.layerNorm(x.data, rows: x.rows, eps: 1e-5, to: x.data)
-        let y = transformer(x, rows: 1..<1 + proxies, pool)
+        passes.projection.changed = passes.ids.isEmpty ? nil : changes(from: passes.ids, to: ids).map { 1 + $0 }
+        passes.ids = ids
+        let y = transformer(x, rows: chosen.map { 1 + $0 }, kept: passes.projection, pool)
         let normed = normAfter.layerNorm(y, eps: 1e-5, as: hidden.arithmetic, pool)
-        let logits = pool.plane(proxies, 1, proxyCodes)
+        let logits = pool.plane(chosen.count, 1, proxyCodes)
         output.run(hidden(normed, pool, activation: .tanh), to: logits)
         return logits
+    }
+
+    private func changes(from earlier: [Int32], to ids: [Int32]) -> [Int] {
+        Self.filled(ids.indices.filter { ids[$0] != earlier[$0] }, of: proxies)
+    }
+
+    /// Of positions 0 ..< `count`, those given and, so that products come in few sizes, some more: a multiple of 32, or
+    /// all. Ascending.
+    static func filled(_ positions: [Int], of count: Int) -> [Int] {
+        let wanted = min(count, (positions.count + 31) / 32 * 32)
+        guard wanted > positions.count else { return positions }
+        let given = Set(positions)
+        return (positions + (0..<count).lazy.filter { !given.contains($0) }.prefix(wanted - positions.count)).sorted()
     }
 }

@@ -60,7 +60,7 @@ final class SFTokEncoder {
             pool.activations(patches, as: patchEmbedding.arithmetic), to: x.data + width, adds: true)
         (x.data + (1 + cells) * width).update(from: latentVectors.data, count: latents * width)
         normBefore.layerNorm(x.data, rows: x.rows, eps: 1e-5, to: x.data)
-        let z = transformer(x, rows: (1 + cells)..<x.rows, pool)
+        let z = transformer(x, rows: Array((1 + cells)..<x.rows), pool)
         normAfter.layerNorm(z.data, rows: latents, eps: 1e-5, to: z.data)
         return output(reread(z, pool), pool)
     }

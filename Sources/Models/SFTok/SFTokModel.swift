@@ -86,7 +86,9 @@ package final class SFTokModel: Tokenizer {
     package var blankIDs: [Int32] { [Int32](repeating: decoder.maskID, count: decoder.proxies) }
 
     /// One pass: ids of the grid -> logits (positions, proxy codes).
-    package func logits(_ ids: [Int32], condition: Plane) -> Plane { decoder.logits(ids, condition: condition, pool) }
+    package func logits(_ ids: [Int32], condition: Plane) -> Plane {
+        decoder.logits(ids, condition: condition, chosen: Array(ids.indices), SFTokDecoder.Passes(), pool)
+    }
 
     package func sampler(_ sampling: Sampling) -> MaskedSampler { MaskedSampler(sampling, maskID: decoder.maskID) }
 
@@ -95,10 +97,14 @@ package final class SFTokModel: Tokenizer {
         let condition = condition(tokens)
         var sampler = sampler(sampling)
         var ids = blankIDs
+        let passes = SFTokDecoder.Passes()
         for step in 0..<sampling.steps - 1 {
-            ids = sampler.decide(ids, step: step, logits: logits(ids, condition: condition), pool).ids
+            // A step reads the logits of masked positions alone.
+            let chosen = SFTokDecoder.filled(ids.indices.filter { ids[$0] == decoder.maskID }, of: ids.count)
+            let logits = decoder.logits(ids, condition: condition, chosen: chosen, passes, pool)
+            ids = sampler.decide(ids, step: step, logits: logits, of: chosen, pool).ids
         }
-        let last = logits(ids, condition: condition)
+        let last = decoder.logits(ids, condition: condition, chosen: Array(ids.indices), passes, pool)
         if sampling.annealing {
             for index in 0..<last.count { last.data[index] /= 0.5 }
         }

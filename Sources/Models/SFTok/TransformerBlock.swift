@@ -48,25 +48,54 @@ final class TransformerBlock {
                 bias: bias.part(width, 2 * width), arithmetic: arithmetic))
     }
 
-    /// x (L, width) -> (rows.count, width): only what is read of the output is computed. In place where that is all.
-    func callAsFunction(_ x: Plane, rows: Range<Int>, _ pool: ScratchPool) -> Plane {
-        let attended = attend(attentionNorm.layerNorm(x, eps: 1e-5, as: arithmetic, pool), rows: rows, pool)
-        let y = rows.count == x.rows ? x : x.rows(rows, pool)
+    /// x (L, width) -> (rows.count, width): only what is read of the output is computed.
+    ///
+    /// - Parameter rows: `nil`: all, and the result is x itself.
+    func callAsFunction(_ x: Plane, rows: [Int]?, kept: KeptProjection?, _ pool: ScratchPool) -> Plane {
+        let attended = attend(x, rows: rows, kept, pool)
+        let y = rows.map { x.rows($0, pool) } ?? x
         attentionOut.run(attended, to: y, adds: true)
         let normed = mlpNorm.layerNorm(y, eps: 1e-5, as: arithmetic, pool)
         mlpOut.run(mlpIn(normed, pool, activation: .gelu), to: y, adds: true)
         return y
     }
 
-    private func attend(_ normed: Activations, rows: Range<Int>, _ pool: ScratchPool) -> Activations {
+    private func attend(_ x: Plane, rows: [Int]?, _ kept: KeptProjection?, _ pool: ScratchPool) -> Activations {
         switch projection {
-        case .joined(let all): pool.attention(qkv: all(normed, pool))
+        case .joined(let all):
+            precondition(rows == nil)
+            return pool.attention(qkv: project(x, by: all, kept, pool))
         case .apart(let query, let others):
-            pool.attention(queries: query(normed.rows(rows, pool), pool), others: others(normed, pool))
+            let normed = norm(x, pool)
+            let queries = rows.map { normed.rows($0, pool) } ?? normed
+            return pool.attention(queries: query(queries, pool), others: others(normed, pool))
         }
     }
 
+    private func project(_ x: Plane, by all: Linear, _ kept: KeptProjection?, _ pool: ScratchPool) -> Activations {
+        guard let kept else { return all(norm(x, pool), pool) }
+        if let earlier = kept.qkv, let changed = kept.changed {
+            if !changed.isEmpty { earlier.replace(changed, by: all(norm(x.rows(changed, pool), pool), pool)) }
+            return earlier
+        }
+        let qkv = all(norm(x, pool), pool)
+        kept.qkv = qkv
+        return qkv
+    }
+
+    private func norm(_ x: Plane, _ pool: ScratchPool) -> Activations {
+        attentionNorm.layerNorm(x, eps: 1e-5, as: arithmetic, pool)
+    }
+
     private var arithmetic: Compute.Arithmetic { attentionOut.arithmetic }
+}
+
+/// Queries, keys and values of a stack's first block, which follow from each row alone: from one pass to the next only
+/// those of rows that have changed are computed.
+final class KeptProjection {
+    fileprivate var qkv: Activations?
+    /// Rows that aren't those of the last pass; `nil`: any.
+    var changed: [Int]?
 }
 
 /// A stack of blocks of which only some rows of the last are read.
@@ -89,10 +118,10 @@ final class Transformer {
     var depth: Int { blocks.count }
 
     /// Overwrites x (L, width); returns (rows.count, width).
-    func callAsFunction(_ x: Plane, rows: Range<Int>, _ pool: ScratchPool) -> Plane {
+    func callAsFunction(_ x: Plane, rows: [Int], kept: KeptProjection? = nil, _ pool: ScratchPool) -> Plane {
         var x = x
         for (index, block) in blocks.enumerated() {
-            x = block(x, rows: index == blocks.count - 1 ? rows : 0..<x.rows, pool)
+            x = block(x, rows: index == blocks.count - 1 ? rows : nil, kept: index == 0 ? kept : nil, pool)
         }
         return x
     }
