@@ -43,7 +43,7 @@ struct tk_kernels {
     void (*divide_row)(float *x, long width, float divisor);
     void (*winograd_strip)(const struct tk_winograd *w, long first, long tiles, const float *x, float *v, float *m,
                            float *y);
-    void (*winograd_pack)(const float *weights, long inputs, long outputs, float *packed);
+    void (*winograd_pack)(const float *weights, long inputs, long outputs, int doubles, float *packed);
     void (*silu)(const float *x, long count, float *y);
     void (*silu_gradient)(const float *x, const float *dy, long count, float *dx);
     void (*gated_gradient)(const float *x, const float *dy, long rows, long width, float *dx);
@@ -57,8 +57,10 @@ struct tk_kernels {
 
 /// A 3x3 convolution, stride 1, padding 1, by Winograd's F(4x4, 3x3), with its weights packed for a level.
 struct tk_winograd {
-    long height, width, inputs, outputs;
-    int activation, accumulate;
+    // Of the output.
+    long height, width;
+    long inputs, outputs;
+    int activation, accumulate, doubles;
     const struct tk_kernels *kernels;
     float *weights, *bias;
 };

@@ -42,6 +42,18 @@ void tk_interleave_phases(const float *phases, const float *shortcut, long short
     tk_parallel(height * 2, interleave_row, &t);
 }
 
+static void channels_to_space_row(void *context, long row) {
+    const struct shuffle *t = context;
+    for (long x = 0; x < t->width * 2; x++)
+        add_shuffled(t, t->shortcut + (row / 2 * t->width + x / 2) * t->shortcut_channels, (row % 2) * 2 + x % 2,
+                     t->y + (row * t->width * 2 + x) * t->channels);
+}
+
+void tk_add_channels_to_space(const float *x, long height, long width, long x_channels, long channels, float *y) {
+    struct shuffle t = {0, x, x_channels, height, width, channels, channels, y};
+    tk_parallel(height * 2, channels_to_space_row, &t);
+}
+
 static void pixel_shuffle_row(void *context, long row) {
     const struct shuffle *t = context;
     for (long x = 0; x < t->width * 2; x++) {

@@ -6,13 +6,13 @@
 #include "internal.h"
 
 tk_winograd *tk_winograd_create(long height, long width, long inputs, long outputs, const float *weights,
-                                const float *bias, int activation, int accumulate) {
-    if (inputs % 16 != 0 || outputs % 32 != 0) return NULL;
+                                const float *bias, int activation, int accumulate, int doubles) {
+    if (inputs % 16 != 0 || outputs % 32 != 0 || (doubles && (height % 2 != 0 || width % 2 != 0))) return NULL;
     tk_winograd *w = calloc(1, sizeof *w);
     if (!w) abort();
-    *w = (tk_winograd){height, width, inputs, outputs, activation, accumulate, tk_active(), NULL, NULL};
-    w->weights = tk_allocate((size_t)(36 * inputs * outputs) * sizeof(float));
-    w->kernels->winograd_pack(weights, inputs, outputs, w->weights);
+    *w = (tk_winograd){height, width, inputs, outputs, activation, accumulate, doubles, tk_active(), NULL, NULL};
+    w->weights = tk_allocate((size_t)((doubles ? 25 : 36) * inputs * outputs) * sizeof(float));
+    w->kernels->winograd_pack(weights, inputs, outputs, doubles, w->weights);
     if (bias) {
         w->bias = tk_allocate((size_t)outputs * sizeof(float));
         memcpy(w->bias, bias, (size_t)outputs * sizeof(float));

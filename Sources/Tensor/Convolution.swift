@@ -70,15 +70,8 @@ public final class Convolution {
         precondition(arithmetic.isNative)
         precondition(weight.count == shape.outputs * shape.inputs * shape.kernel * shape.kernel)
         precondition(!accumulate || activation == .none, "an activation of a sum isn't the sum of activations")
-        var biasPointer: UnsafeMutablePointer<Float>?
-        switch bias {
-        case .some(let bias): biasPointer = bias.data
-        case .none: biasPointer = nil
-        }
         if method == .winograd || (method == .automatic && shape.winogradPays),
-            let handle = tk_winograd_create(
-                shape.height, shape.width, shape.inputs, shape.outputs, weight.data, biasPointer,
-                activation.rawValue, accumulate ? 1 : 0)
+            let handle = Self.winograd(shape, weight, bias, activation, accumulate: accumulate)
         {
             implementation = .winograd(handle)
             return
@@ -88,7 +81,24 @@ public final class Convolution {
         }
         implementation = .direct(
             try Self.direct(
-                shape, weight.data, biasPointer, activation: activation, accumulate: accumulate, arithmetic))
+                shape, weight.data, Self.pointer(bias), activation: activation, accumulate: accumulate, arithmetic))
+    }
+
+    private static func pointer(_ bias: borrowing FloatBuffer?) -> UnsafeMutablePointer<Float>? {
+        switch bias {
+        case .some(let bias): bias.data
+        case .none: nil
+        }
+    }
+
+    /// - Parameter doubles: of a picture of half the shape's height and width, doubled.
+    fileprivate static func winograd(
+        _ shape: Shape, _ weight: borrowing FloatBuffer, _ bias: borrowing FloatBuffer?,
+        _ activation: Activation = .none, accumulate: Bool = false, doubles: Bool = false
+    ) -> OpaquePointer? {
+        tk_winograd_create(
+            shape.height, shape.width, shape.inputs, shape.outputs, weight.data, pointer(bias), activation.rawValue,
+            accumulate ? 1 : 0, doubles ? 1 : 0)
     }
 
     private static func direct(
@@ -166,17 +176,40 @@ public final class Convolution {
     }
 }
 
-/// Nearest-neighbour upsampling by 2 and a 3x3 convolution, as four 2x2 convolutions of the small picture: each output
-/// pixel sees every input pixel under its 3x3 window once, with the weights that fall on it summed (4 taps for 9).
+/// Nearest-neighbour upsampling by 2 and a 3x3 convolution, without the large picture between.
+///
+/// By Winograd where that pays: 25 products for 16 pixels, since rows and columns come in pairs. Else as four 2x2
+/// convolutions of the small picture: each output pixel sees every input pixel under its 3x3 window once, with the weights
+/// that fall on it summed (4 taps for 9).
 public final class UpsamplingConvolution {
-    private let phases: [Convolution]
+    private enum Implementation {
+        case phases([Convolution])
+        /// In float32 whatever is asked for.
+        case winograd(OpaquePointer)
+    }
+
+    private let implementation: Implementation
     private let outputs: Int
 
+    /// - Parameters:
+    ///   - height: of the small picture, as `width`.
+    ///   - weight: (outputs, inputs, 3, 3); copied.
     public init(
         inputs: Int, outputs: Int, height: Int, width: Int, weight: borrowing FloatBuffer,
-        bias: borrowing FloatBuffer?, arithmetic: Compute.Arithmetic = .float32
+        bias: borrowing FloatBuffer?, method: Convolution.Method = .automatic,
+        arithmetic: Compute.Arithmetic = .float32
     ) throws(LibraryError) {
         self.outputs = outputs
+        let large = Convolution.Shape(inputs: inputs, outputs: outputs, height: 2 * height, width: 2 * width)
+        if method == .winograd || (method == .automatic && large.winogradPays),
+            let handle = Convolution.winograd(large, weight, bias, doubles: true)
+        {
+            implementation = .winograd(handle)
+            return
+        }
+        guard method != .winograd else {
+            throw LibraryError(description: "no Winograd kernel for the convolution \(large)")
+        }
         var phases: [Convolution] = []
         for phase in 0..<4 {
             let (row, column) = (phase / 2, phase % 2)
@@ -186,7 +219,11 @@ public final class UpsamplingConvolution {
                 padding: (1 - row, 1 - column, row, column))
             phases.append(try Convolution(shape, weight: folded, bias: bias, arithmetic: arithmetic))
         }
-        self.phases = phases
+        implementation = .phases(phases)
+    }
+
+    deinit {
+        if case .winograd(let handle) = implementation { tk_winograd_free(handle) }
     }
 
     /// The 2x2 kernel of one phase. An even output row y = 2i reads rows i-1 (tap 0) and i (taps 1 + 2); an odd one
@@ -208,13 +245,19 @@ public final class UpsamplingConvolution {
 
     /// x (h, w, inputs) -> (2h, 2w, outputs); `shortcut` adds DC-AE's channel-to-space residual of x.
     public func callAsFunction(_ x: Plane, shortcut: Bool, _ pool: ScratchPool) -> Plane {
-        let parts = pool.plane(4 * x.height, x.width, outputs)
-        let each = x.rows * outputs
-        let taken = phases[0].taken(x, pool)
-        for (index, phase) in phases.enumerated() { phase.run(taken, to: parts.data + index * each) }
         let y = pool.plane(2 * x.height, 2 * x.width, outputs)
-        tk_interleave_phases(
-            parts.data, shortcut ? x.data : nil, x.channels, x.height, x.width, outputs, y.data)
+        switch implementation {
+        case .winograd(let handle):
+            tk_winograd_run(handle, x.data, y.data)
+            if shortcut { tk_add_channels_to_space(x.data, x.height, x.width, x.channels, outputs, y.data) }
+        case .phases(let phases):
+            let parts = pool.plane(4 * x.height, x.width, outputs)
+            let each = x.rows * outputs
+            let taken = phases[0].taken(x, pool)
+            for (index, phase) in phases.enumerated() { phase.run(taken, to: parts.data + index * each) }
+            tk_interleave_phases(
+                parts.data, shortcut ? x.data : nil, x.channels, x.height, x.width, outputs, y.data)
+        }
         return y
     }
 }

@@ -171,6 +171,37 @@ struct ConvolutionTests {
         }
     }
 
+    /// At every level, with edges that don't fill a tile; what isn't a multiple of the vectors' width has no such kernel.
+    @Test(arguments: [(16, 32, 1, 1), (32, 64, 3, 5), (64, 32, 20, 17), (128, 64, 16, 16), (32, 32, 7, 40)])
+    func upsamplingByWinogradEqualsPhases(inputs: Int, outputs: Int, height: Int, width: Int) throws {
+        let pool = ScratchPool()
+        let x = pool.plane(height, width, inputs, Noise.values(height * width * inputs, seed: 1))
+        let w = Noise.values(outputs * inputs * 9, seed: 2, scale: 1 / Float(inputs * 9).squareRoot())
+        let b = Noise.values(outputs, seed: 3)
+        func layer(_ method: Convolution.Method) throws -> UpsamplingConvolution {
+            try UpsamplingConvolution(
+                inputs: inputs, outputs: outputs, height: height, width: width, weight: FloatBuffer(w),
+                bias: FloatBuffer(b), method: method)
+        }
+        defer { Compute.force(Compute.bestLevel) }
+        for level in Compute.Level.allCases where level.rawValue <= Compute.bestLevel.rawValue {
+            Compute.force(level)
+            for shortcut in [false, true] {
+                let phases = try layer(.direct)(x, shortcut: shortcut, pool)
+                let winograd = try layer(.winograd)(x, shortcut: shortcut, pool)
+                #expect(zip(phases.values, winograd.values).allSatisfy { abs($0 - $1) < 2e-5 }, "\(level)")
+            }
+        }
+    }
+
+    @Test func upsamplingOfOddChannelsHasNoWinograd() {
+        let weight = FloatBuffer(Noise.values(12 * 32 * 9, seed: 1))
+        #expect(throws: LibraryError.self) {
+            try UpsamplingConvolution(
+                inputs: 12, outputs: 32, height: 16, width: 16, weight: weight, bias: nil, method: .winograd)
+        }
+    }
+
     @Test(arguments: [(3, 5, 5, 8), (5, 4, 7, 40), (3, 1, 1, 3), (5, 9, 9, 96)])
     func depthwiseEqualsNaive(size: Int, height: Int, width: Int, channels: Int) {
         let pool = ScratchPool()

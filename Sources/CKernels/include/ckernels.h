@@ -108,6 +108,9 @@ void tk_depthwise(const float *x, long height, long width, long channels, long l
 void tk_interleave_phases(const float *phases, const float *shortcut, long shortcut_channels, long height, long width,
                           long channels, float *y);
 
+/// y (2h, 2w, c) += pixel_shuffle(repeat_interleave(x (h, w, cx))), 4c a multiple of cx.
+void tk_add_channels_to_space(const float *x, long height, long width, long x_channels, long channels, float *y);
+
 /// y (2h, 2w, c) = pixel_shuffle(x (h, w, 4c)); `shortcut` as in tk_interleave_phases.
 void tk_pixel_shuffle(const float *x, const float *shortcut, long shortcut_channels, long height, long width,
                       long channels, float *y);
@@ -131,10 +134,11 @@ void tk_add_repeated(const float *x, long pixels, long channels, long out_channe
 typedef struct tk_winograd tk_winograd;
 
 /// weights (outputs, inputs, 3, 3) and bias (outputs), which may be NULL, are copied. `accumulate` adds to what y holds.
-/// NULL where the sizes don't fit the kernels: inputs not a multiple of 16, outputs not one of 32.
+/// `doubles`: of a picture of half the height and width, doubled by nearest neighbour. NULL where the sizes don't fit the
+/// kernels: inputs not a multiple of 16, outputs not one of 32, an odd size that is doubled.
 tk_winograd *tk_winograd_create(long height, long width, long inputs, long outputs, const float *weights,
-                                const float *bias, int activation, int accumulate);
-/// x (height, width, inputs) -> y (height, width, outputs).
+                                const float *bias, int activation, int accumulate, int doubles);
+/// x (height, width, inputs), or half of that -> y (height, width, outputs).
 void tk_winograd_run(const tk_winograd *convolution, const float *x, float *y);
 void tk_winograd_free(tk_winograd *convolution);
 
