@@ -22,9 +22,13 @@ final class Pending: Sendable {
         arrived.signal()
     }
 
-    /// Blocks for the answer, a minute at most.
+    /// Blocks for the answer, a minute at most: by the steady clock, since a semaphore's timeout follows the calendar's,
+    /// which may be set in between.
     func get() throws -> HTTPResponse {
-        try #require(arrived.wait(timeout: .now() + 60) == .success, "no answer")
+        let start = ContinuousClock.now
+        while arrived.wait(timeout: .now() + 5) != .success {
+            try #require(.now < start + .seconds(60), "no answer for \(start.duration(to: .now))")
+        }
         return try #require(response.withLock { $0 })
     }
 
