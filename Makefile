@@ -6,6 +6,7 @@
 # make conformance             real clients, tools and attacks against a running service; SKIP='slow fuzz' leaves out
 # make fuzz                    fuzzes the parsers with libFuzzer, SECONDS=60 each, TARGETS='http json …' for some
 # make asan, make tsan         the tests under AddressSanitizer, under ThreadSanitizer
+# make arm64                   the C kernels cross-compiled for 64-bit ARM and tested under qemu-user
 # make goldens GOLDENS=FOLDER  full-size models against the reference's goldens (gigabytes, minutes)
 SHELL := /bin/bash
 SWIFT ?= swift
@@ -22,7 +23,7 @@ BUILT_IN := Sources/tessera/Resources/revq-mini
 SHARE = $(DESTDIR)$(PREFIX)/share/tessera/revq-mini
 export SWIFT_BACKTRACE := enable=no
 
-.PHONY: setup build serve install test conformance lint format fuzz asan tsan load soak goldens clean
+.PHONY: setup build serve install test conformance lint format fuzz asan tsan arm64 load soak goldens clean
 
 setup:
 	@scripts/setup
@@ -66,6 +67,9 @@ asan: setup
 
 tsan: setup
 	scripts/sanitize thread $(ARGS)
+
+arm64: setup
+	scripts/arm64
 
 goldens: setup
 	@if [ -z "$(GOLDENS)" ]; then echo "make goldens GOLDENS=FOLDER [NAMES='sftok-b …']" >&2; exit 2; fi
