@@ -117,13 +117,14 @@ import TokenizerCore
     /// GNU timeout signals the process, then its group.
     @Test func signalsOnTheHeelsOfTheFirstAreOneStop() throws {
         let folder = try TemporaryModel.sftok(.tiny, seed: 1)
-        let service = try serving(folder, ["--drain-delay", "2"])
+        let expected = try known(folder)
+        let service = try serving(folder, ["--drain-delay", "5"])
         for signal in [SIGTERM, SIGINT, SIGTERM] {
             service.send(signal)
             usleep(20_000)
         }
         #expect(ServedProcess.eventually { service.text.contains("within a second of the first") }, "\(service.text)")
-        try check(service, try known(folder))
+        try check(service, expected)
         service.process.waitUntilExit()
         #expect(service.process.terminationReason == .exit && service.process.terminationStatus == 0, "\(service.text)")
     }
