@@ -103,6 +103,8 @@ def main():
 
 def compare(ours, model, operation, precision, bodies, rounds):
     best = min(bodies, key=lambda body: (timed(body, precision), timed(body, precision))[1])
+    if ours.ask(f"{model}.{precision} precision") != precision:
+        raise SystemExit(f"this processor doesn't compute {model} in {precision}")
     question = f"{model}.{precision} {operation}"
     ours.ask(question)
     pairs = [(float(ours.ask(question)), timed(best, precision)) for _ in range(rounds)]

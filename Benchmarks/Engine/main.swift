@@ -2,7 +2,7 @@
 //
 // usage: tessera-bench MODEL...      MODEL as for `tessera serve --model`
 // Reads lines "MODEL OPERATION" on standard input, answers each with the seconds it took; "threads N" sets the threads.
-// Operations: encode, decode, latent (DC-AE encoder alone), pixels (DC-AE decoder alone), search.
+// Operations: precision (which is told), encode, decode, latent (DC-AE encoder alone), pixels (DC-AE decoder alone), search.
 import Dispatch
 import Foundation
 import Models
@@ -57,6 +57,8 @@ while let line = readLine() {
     if words.count == 2, words[0] == "threads", let count = Int(words[1]) {
         Compute.setThreads(count)
         answer("ok")
+    } else if words.count == 2, words[1] == "precision", let model = models[words[0]] {
+        answer(model.contract.precision.rawValue)
     } else if words.count == 2, let model = models[words[0]], let time = try run(words[1], model) {
         answer("\(time)")
     } else {

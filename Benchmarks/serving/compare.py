@@ -39,6 +39,7 @@ class Python:
         end = time.monotonic() + 120
         while self.ask(request("POST", "/predict", BODY, "application/json"))[0] != 200:
             if time.monotonic() > end or self.process.poll() is not None:
+                self.__exit__()
                 raise SystemExit(f"the Python server didn't start: {log.name}")
             time.sleep(0.2)
 
@@ -50,6 +51,13 @@ class Python:
 
     def connect(self, **options):
         return service.Service.connect(self, **options)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.stop()
 
     def stop(self):
         os.killpg(self.process.pid, signal.SIGTERM)
@@ -86,12 +94,14 @@ def main():
     for precision in a.precisions.split(","):
         rounds = []
         for turn in range(a.rounds):
-            theirs = Python(a.model, precision, a.threads, 18000 + os.getpid() % 10000)
-            capacity = run(theirs, "/predict", "closed=16", a.seconds)[0]
-            loads = [capacity / 2, capacity * 0.8]
-            other = [run(theirs, "/predict", f"rate={load:.3f}", a.seconds) for load in loads]
-            theirs.stop()
+            with Python(a.model, precision, a.threads, 18000 + os.getpid() % 10000) as theirs:
+                capacity = run(theirs, "/predict", "closed=16", a.seconds)[0]
+                loads = [capacity / 2, capacity * 0.8]
+                other = [run(theirs, "/predict", f"rate={load:.3f}", a.seconds) for load in loads]
             with service.Service(f"sftok={a.model},precision={precision}", "--threads", str(a.threads)) as ours:
+                told = json.loads(ours.ask(request("GET", "/v1/models/sftok"))[1])
+                if told["precision"] != precision:
+                    raise SystemExit(f"this processor doesn't compute in {precision}")
                 mine_capacity = run(ours, "/v1/encode", "closed=16", a.seconds)[0]
                 mine = [run(ours, "/v1/encode", f"rate={load:.3f}", a.seconds) for load in loads]
                 ours.stop()

@@ -88,24 +88,28 @@ void tk_gated(const float *x, long rows, long width, float *y) {
     over_rows(&t, gated_block);
 }
 
+enum { FLAT_BLOCK = 16384 };
+
 struct bfloat16 {
     const float *x;
-    long rows, width, ldx, block;
+    long count;
     uint16_t *y;
 };
 
+static long flat(long index, long count) {
+    long left = count - index * FLAT_BLOCK;
+    return left < FLAT_BLOCK ? left : FLAT_BLOCK;
+}
+
 static void bfloat16_block(void *context, long index) {
     const struct bfloat16 *t = context;
-    long first = index * t->block, last = first + t->block < t->rows ? first + t->block : t->rows;
-    for (long r = first; r < last; r++) tk_active()->to_bfloat16(t->x + r * t->ldx, t->width, t->y + r * t->width);
+    tk_active()->to_bfloat16(t->x + index * FLAT_BLOCK, flat(index, t->count), t->y + index * FLAT_BLOCK);
 }
 
-void tk_to_bfloat16(const float *x, long rows, long width, long ldx, uint16_t *y) {
-    struct bfloat16 t = {x, rows, width, ldx, block_rows(width), y};
-    tk_parallel((rows + t.block - 1) / t.block, bfloat16_block, &t);
+void tk_to_bfloat16(const float *x, long count, uint16_t *y) {
+    struct bfloat16 t = {x, count, y};
+    tk_parallel((count + FLAT_BLOCK - 1) / FLAT_BLOCK, bfloat16_block, &t);
 }
-
-enum { GELU_BLOCK = 16384 };
 
 struct gelu {
     uint16_t *x;
@@ -114,13 +118,12 @@ struct gelu {
 
 static void gelu_block(void *context, long index) {
     const struct gelu *t = context;
-    long first = index * GELU_BLOCK, left = t->count - first;
-    tk_active()->gelu_bfloat16(t->x + first, left < GELU_BLOCK ? left : GELU_BLOCK);
+    tk_active()->gelu_bfloat16(t->x + index * FLAT_BLOCK, flat(index, t->count));
 }
 
 void tk_gelu_bfloat16(uint16_t *x, long count) {
     struct gelu t = {x, count};
-    tk_parallel((count + GELU_BLOCK - 1) / GELU_BLOCK, gelu_block, &t);
+    tk_parallel((count + FLAT_BLOCK - 1) / FLAT_BLOCK, gelu_block, &t);
 }
 
 // MARK: group normalisation

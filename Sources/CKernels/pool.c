@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -55,7 +56,10 @@ enum { HUGE_PAGE = 2 << 20 };
 void *tk_allocate(size_t bytes) {
     void *memory = NULL;
     bool isLarge = bytes >= 2 * HUGE_PAGE;
-    if (posix_memalign(&memory, isLarge ? HUGE_PAGE : 64, bytes) != 0) abort();
+    if (posix_memalign(&memory, isLarge ? HUGE_PAGE : 64, bytes) != 0) {
+        fprintf(stderr, "out of memory: %zu bytes\n", bytes);
+        abort();
+    }
     // Fewer misses of the address cache; where the system has no such pages, nothing is lost.
     if (isLarge) madvise(memory, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
     return memory;
@@ -79,6 +83,10 @@ void *tk_take_scratch(size_t bytes) {
     pthread_once(&scratch_once, open_scratch);
     struct scratch *kept = pthread_getspecific(scratch_of_thread);
     if (!kept || kept->isTaken || kept->bytes < bytes) {
+        if (kept && !kept->isTaken) {
+            free(kept);
+            pthread_setspecific(scratch_of_thread, NULL);
+        }
         struct scratch *made = tk_allocate(SCRATCH_HEADER + bytes);
         *made = (struct scratch){bytes, true};
         return (char *)made + SCRATCH_HEADER;

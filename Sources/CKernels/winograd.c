@@ -27,6 +27,8 @@ void tk_winograd_free(tk_winograd *w) {
     free(w);
 }
 
+static long products(const tk_winograd *w) { return w->doubles ? 25 : 36; }
+
 struct run {
     const tk_winograd *w;
     const float *x;
@@ -37,7 +39,7 @@ struct run {
 static void strip(void *context, long index) {
     const struct run *t = context;
     long first = index * t->strip, count = t->tiles - first < t->strip ? t->tiles - first : t->strip;
-    float *v = t->scratch + tk_thread_index() * t->stride, *m = v + 36 * t->strip * t->w->inputs;
+    float *v = t->scratch + tk_thread_index() * t->stride, *m = v + products(t->w) * t->strip * t->w->inputs;
     t->w->kernels->winograd_strip(t->w, first, count, t->x, v, m, t->y);
 }
 
@@ -45,7 +47,7 @@ void tk_winograd_run(const tk_winograd *w, const float *x, float *y) {
     // The more channels, the larger the weights that every strip reads anew, and the more tiles make it worth while.
     long tiles = ((w->height + 3) / 4) * ((w->width + 3) / 4);
     long wanted = w->inputs <= 128 ? 60 : 126;
-    long stride = 36 * wanted * (w->inputs + w->outputs);
+    long stride = products(w) * wanted * (w->inputs + w->outputs);
     float *scratch = tk_take_scratch((size_t)(tk_threads() * stride) * sizeof(float));
     struct run t = {w, x, y, scratch, tiles, wanted, stride};
     tk_parallel((tiles + wanted - 1) / wanted, strip, &t);

@@ -38,6 +38,8 @@ static dnnl_status_t describe(const struct td_shape *s, const float *bias, int a
     if (activation == TD_RELU) dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_relu, 0, 0);
     dnnl_primitive_attr_set_post_ops(attributes, ops);
     dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user);
+    // The environment may ask for less.
+    dnnl_primitive_attr_set_fpmath_mode(attributes, dnnl_fpmath_mode_strict);
     status = dnnl_primitive_desc_create(out, &d, attributes, td_engine(), NULL);
     dnnl_post_ops_destroy(ops);
     dnnl_primitive_attr_destroy(attributes);

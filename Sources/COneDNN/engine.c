@@ -21,7 +21,13 @@ static void free_pad(void *of) {
     free(pad);
 }
 
+// Beyond it the library splits sums among threads where there are many (AMX), so that bits would depend on their number.
+static void cap_instructions(void) {
+    if (!getenv("DNNL_MAX_CPU_ISA") && !getenv("ONEDNN_MAX_CPU_ISA")) dnnl_set_max_cpu_isa(dnnl_cpu_isa_avx512_core_bf16);
+}
+
 static void open_engine(void) {
+    cap_instructions();
     if (pthread_key_create(&pad_of_thread, free_pad) != 0) return;
     if (dnnl_engine_create(&engine, dnnl_cpu, 0) != dnnl_success) engine = NULL;
 }

@@ -58,6 +58,8 @@ static dnnl_status_t describe(const td_matmul *t, const struct form *form, const
     if (status == dnnl_success && form->accumulate) status = dnnl_post_ops_append_sum(ops, 1);
     dnnl_primitive_attr_set_post_ops(attributes, ops);
     dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user);
+    // The environment may ask for less.
+    dnnl_primitive_attr_set_fpmath_mode(attributes, dnnl_fpmath_mode_strict);
     if (status == dnnl_success) status = dnnl_primitive_desc_create(out, &d, attributes, td_engine(), NULL);
     dnnl_post_ops_destroy(ops);
     dnnl_primitive_attr_destroy(attributes);

@@ -77,7 +77,7 @@ extension ScratchPool {
         case .float32: return .float32(x)
         case .bfloat16:
             let y = bfloat16(x.rows, x.channels)
-            tk_to_bfloat16(x.data, x.rows, x.channels, x.channels, y.data)
+            tk_to_bfloat16(x.data, x.count, y.data)
             return .bfloat16(y)
         }
     }

@@ -189,7 +189,7 @@ public final class UpsamplingConvolution {
     }
 
     private let implementation: Implementation
-    private let outputs: Int
+    private let large: Convolution.Shape
 
     /// - Parameters:
     ///   - height: of the small picture, as `width`.
@@ -199,8 +199,8 @@ public final class UpsamplingConvolution {
         bias: borrowing FloatBuffer?, method: Convolution.Method = .automatic,
         arithmetic: Compute.Arithmetic = .float32
     ) throws(LibraryError) {
-        self.outputs = outputs
-        let large = Convolution.Shape(inputs: inputs, outputs: outputs, height: 2 * height, width: 2 * width)
+        precondition(weight.count == outputs * inputs * 9)
+        large = Convolution.Shape(inputs: inputs, outputs: outputs, height: 2 * height, width: 2 * width)
         if method == .winograd || (method == .automatic && large.winogradPays),
             let handle = Convolution.winograd(large, weight, bias, doubles: true)
         {
@@ -245,7 +245,9 @@ public final class UpsamplingConvolution {
 
     /// x (h, w, inputs) -> (2h, 2w, outputs); `shortcut` adds DC-AE's channel-to-space residual of x.
     public func callAsFunction(_ x: Plane, shortcut: Bool, _ pool: ScratchPool) -> Plane {
-        let y = pool.plane(2 * x.height, 2 * x.width, outputs)
+        precondition(2 * x.height == large.height && 2 * x.width == large.width && x.channels == large.inputs)
+        let outputs = large.outputs
+        let y = pool.plane(large.height, large.width, outputs)
         switch implementation {
         case .winograd(let handle):
             tk_winograd_run(handle, x.data, y.data)

@@ -32,9 +32,7 @@ public struct FloatBuffer: ~Copyable {
     public var array: [Float] { Array(buffer) }
 
     static func allocate(_ count: Int) -> UnsafeMutablePointer<Float> {
-        guard let raw = tk_allocate(max(1, count) * MemoryLayout<Float>.stride) else {
-            fatalError("out of memory: \(count) floats")
-        }
+        guard let raw = tk_allocate(max(1, count) * MemoryLayout<Float>.stride) else { preconditionFailure() }
         return raw.bindMemory(to: Float.self, capacity: max(1, count))
     }
 }

@@ -79,6 +79,7 @@ public final class Linear {
             run(.float32(x), to: y, activation: activation)
             return .float32(y)
         case .bfloat16(let x):
+            precondition(arithmetic == .bfloat16 && x.channels == inputs)
             let y = pool.bfloat16(x.rows, outputs)
             // oneDNN's GELU takes longer than the product's own pass over memory.
             let follows = activation == .gelu
@@ -110,6 +111,7 @@ public final class Linear {
             precondition(arithmetic == .float32)
             multiply(x.data, rows: x.rows, activation, adds: adds, to: y, TD_F32)
         case (.bfloat16(let x), _):
+            precondition(arithmetic == .bfloat16)
             multiply(x.data, rows: x.rows, activation, adds: adds, to: y, TD_F32)
         }
     }

@@ -56,7 +56,7 @@ static void layer_norms(void) {
     say("RMS norm, residual, ReLU", rms, 1e-5);
     // Of bfloat16: 8 bits, to nearest.
     uint16_t *half = tk_allocate(ROWS * WIDTH * sizeof *half);
-    tk_to_bfloat16(x, ROWS, WIDTH, WIDTH, half);
+    tk_to_bfloat16(x, ROWS * WIDTH, half);
     double rounding = 0;
     for (long i = 0; i < ROWS * WIDTH; i++) {
         uint32_t bits = (uint32_t)half[i] << 16;
@@ -228,7 +228,7 @@ static void codes(void) {
     tk_nearest(queries, QUERIES, D, transposed, 1, CODES, ids[0], best[0], second[0]);
     double wrong = 0, different = 0;
     for (long q = 0; q < QUERIES; q++) {
-        double least = INFINITY, found = 0;
+        double least = INFINITY, found = INFINITY;
         for (long c = 0; c < CODES; c++) {
             double sum = 0;
             for (long i = 0; i < D; i++) sum += pow((double)queries[q * D + i] - book[c * D + i], 2);
@@ -248,13 +248,15 @@ static void codes(void) {
 
 int main(void) {
     tk_set_threads(2);
-    printf("level %d of %d\n", tk_level(), tk_best_level());
-    layer_norms();
-    products();
-    attentions();
-    convolutions();
-    rows();
-    codes();
-    printf("%d kernels are wrong\n", failures);
+    for (int level = TK_LEVEL_SSE2; level <= tk_best_level(); level++) {
+        printf("level %d of %d\n", tk_set_level(level), tk_best_level());
+        layer_norms();
+        products();
+        attentions();
+        convolutions();
+        rows();
+        codes();
+    }
+    printf("%d checks failed\n", failures);
     return failures != 0;
 }

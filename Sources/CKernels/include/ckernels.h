@@ -1,4 +1,5 @@
-// Float32 kernels that neither OpenBLAS nor oneDNN has, and matrix products on OpenBLAS with a fused epilogue.
+// Kernels that neither OpenBLAS nor oneDNN has, float32 unless they say bfloat16, and matrix products on OpenBLAS with a
+// fused epilogue.
 //
 // Layouts: matrices are row-major with a leading dimension `ld` in elements; pictures are (height, width, channels),
 // so a picture is the matrix (height * width, channels). All sizes are in elements. Scratch per thread is taken where a
@@ -17,7 +18,8 @@
 void tk_set_threads(int count);
 /// Gives the C library's free memory back to the system.
 void tk_return_memory(void);
-/// Memory aligned to 64 bytes, for `free`, in huge pages where there are such; ends the process where there is none.
+/// Memory aligned to 64 bytes, for `free`, in huge pages where there are such; never NULL: it ends the process with a line
+/// where there is none.
 void *tk_allocate(size_t bytes);
 int tk_threads(void);
 /// Index of the calling thread among those of `tk_parallel`, 0 ..< tk_threads().
@@ -83,8 +85,8 @@ void tk_group_norm_silu(const float *x, long pixels, long channels, long groups,
                         float eps, double *scratch, float *y);
 long tk_group_norm_scratch(long pixels, long channels);
 
-/// y = x as bfloat16, rounded to nearest even: rows of `width` of a matrix with leading dimension `ldx`, side by side.
-void tk_to_bfloat16(const float *x, long rows, long width, long ldx, uint16_t *y);
+/// y = x as bfloat16, rounded to nearest even.
+void tk_to_bfloat16(const float *x, long count, uint16_t *y);
 
 /// x = gelu(x) in place, rounded, at TK_LEVEL_AVX512_BF16 only.
 void tk_gelu_bfloat16(uint16_t *x, long count);

@@ -33,7 +33,8 @@ typedef struct td_matmul td_matmul;
 td_matmul *td_matmul_create(long rows, long outputs, long inputs, const float *weights, const float *bias, int type,
                             int *status);
 /// y (rows, outputs) = activation(x (rows, inputs) w^T + bias), added to what is in y where `accumulate`. x is of the
-/// weights' type, y of `y_type`; sums are float32. Returns oneDNN's status: 0 is success.
+/// weights' type, y of `y_type`; sums are float32. The library compiles a product for each number of rows and each form that
+/// it is run in, and keeps them: callers use few. Returns oneDNN's status: 0 is success.
 int td_matmul_run(td_matmul *matmul, long rows, const void *x, int activation, int accumulate, void *y, int y_type);
 void td_matmul_free(td_matmul *matmul);
 

@@ -103,8 +103,9 @@ final class EfficientViTBlock: AutoencoderBlock {
 
     /// (h, w, 3 * inner * scales): q | k | v, then their aggregates at each further scale.
     private func projected(_ x: Plane, _ pool: ScratchPool) -> Plane {
-        let qkv = pool.plane(x.height, x.width, 3 * inner * (1 + scales.count))
         let single = query(x, pool)
+        guard !scales.isEmpty else { return single }
+        let qkv = pool.plane(x.height, x.width, 3 * inner * (1 + scales.count))
         qkv.set(single, column: 0)
         for (index, scale) in scales.enumerated() {
             let aggregated = scale.depthwise(single, pool)

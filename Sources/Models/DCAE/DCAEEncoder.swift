@@ -42,7 +42,7 @@ final class DCAEEncoder {
             }
         }
         self.blocks = blocks
-        output = try scope.convolution(
+        output = try scope.exact.convolution(
             "conv_out",
             .init(inputs: extent.channels, outputs: last[0], height: extent.height, width: extent.width))
         guard extent.channels % last[0] == 0 else {
