@@ -198,13 +198,15 @@ def is_open(connection):
 
 
 def company(report, service, known, seconds=30):
-    """Good requests share the queue and its batches with some that fail and some whose clients leave."""
+    """Good requests share the queue and its batches with some that fail and some whose clients leave. The queue is a second
+    long: a client that closed its side is known to be gone half a second later."""
     names = ["cut JPEG", "cut PNG", "token out of range"]
     bad = [known.file(abuse.small()[name][0]) for name in names]
     leaving = [case.split(":")[0] for case in known.encode + known.decode]
     counters = {name: service.metric(name) for name in
                 ("tessera_batch_images_sum", "tessera_batch_images_count", "tessera_cancelled_total")}
-    plan = [line("good", "closed=6", known.encode), line("decode", "closed=1", known.decode),
+    good = max(6, round(capacity(service, known, 6)))
+    plan = [line("good", f"closed={good}", known.encode), line("decode", "closed=1", known.decode),
             line("mixed", "closed=2", known.mixed), line("bad", "rate=20", bad),
             line("vanishing", "rate=20 vanish=60 new", leaving)]
     classes = Flood(service, seconds, plan).result()

@@ -49,6 +49,10 @@ struct FullSizeGoldenTests {
         golden.expectEqual(found.ids, expected, "tokens") { position, _, _ in
             (Float(margins[position]), abs(found.margins[position] - Float(margins[position])))
         }
+        let images = expected.count / shape[0]
+        let start = ContinuousClock.now
+        for _ in 0..<10 { _ = codebooks.nearest(queries, count: expected.count) }
+        golden.say("an image's search takes \(start.duration(to: .now) / (10 * images)), \(Compute.threads) threads")
         let error = zip(found.margins, margins).reduce(0) { max($0, abs(Double($1.0) - $1.1)) }
         golden.say("margins: largest difference \(error)")
         #expect(error < 1e-5)
