@@ -1,6 +1,6 @@
 """SFTok's encoder over HTTP under load, beside a Python server around the same model in PyTorch.
 
-    python Benchmarks/serving/compare.py MODEL [--precisions fp32,bf16] [--rounds 2] [--seconds 20] [--json FILE]
+    python Benchmarks/serving/compare.py MODEL [--precisions fp32,bf16] [--rounds 2] [--seconds 40] [--json FILE]
 
 MODEL is a folder as `reference/checkpoints.py sftok-b` writes it (safetensors). Each round starts one server after the
 other, measures what it does with a queue that is never empty (images/s), then sends both the same load, half and four
@@ -85,7 +85,7 @@ def main():
     a.add_argument("model")
     a.add_argument("--precisions", default="fp32,bf16")
     a.add_argument("--rounds", type=int, default=2)
-    a.add_argument("--seconds", type=int, default=20)
+    a.add_argument("--seconds", type=int, default=40)
     a.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     a.add_argument("--json")
     a = a.parse_args()
