@@ -11,6 +11,7 @@ import argparse
 import glob
 import io
 import json
+import math
 import os
 import statistics
 import sys
@@ -119,14 +120,21 @@ def pytorch_revq(folder):
     pre = {k: v.flatten().float() for k, v in pre.items()}
     quantizer = {"embeddings": P["quantizer.embeddings"]}
     rectifier = {k[len("decoder."):]: v for k, v in P.items() if k.startswith("decoder.")}
+    told = json.load(open(os.path.join(folder, "vae/config.json")))
+    strided, interpolates = told["downsample_block_type"] == "conv", told["upsample_block_type"] == "interpolate"
+    channels = rectifier["conv_in.weight"].shape[1]
+    side = math.isqrt(pre["mean"].numel() // channels)
 
     def encode(x):
         # As ours: distances are float32's.
-        z = revq.dcae_encode(x * 2 - 1, V).float()
+        z = revq.dcae_encode(x * 2 - 1, V, strided=strided).float()
         with torch.autocast("cpu", enabled=False):
             return revq.quantize(revq.normalise(z, pre), quantizer)
 
-    return Theirs(encode, lambda t: (revq.decode(t[None], V, pre, quantizer, rectifier) + 1) / 2)
+    def decode(tokens):
+        return (revq.decode(tokens[None], V, pre, quantizer, rectifier, (channels, side, side), interpolates) + 1) / 2
+
+    return Theirs(encode, decode)
 
 
 def measure(side, pictures, steps):
