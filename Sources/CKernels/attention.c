@@ -5,8 +5,6 @@
 
 enum { HEAD = 64, LANES = 16, BLOCK = 96 };
 
-static long smaller(long a, long b) { return a < b ? a : b; }
-
 static long round_up(long n, long to) { return (n + to - 1) / to * to; }
 
 struct attention {

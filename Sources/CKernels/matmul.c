@@ -16,8 +16,6 @@ struct linear {
     float *c;
 };
 
-static long smaller(long a, long b) { return a < b ? a : b; }
-
 static void linear_tile(void *context, long index) {
     const struct linear *t = context;
     long row = index / t->across * t->tile_rows, column = index % t->across * t->tile_columns;
