@@ -1,9 +1,10 @@
-"""How far bf16 is from fp32, beside how far PyTorch's autocast is from its own fp32, on the same pictures and weights.
+"""How far bf16 and int8 are from fp32, beside how far PyTorch's autocast is from its own fp32, on the same pictures and
+weights.
 
     python Benchmarks/fidelity.py MODELS [--pictures FOLDER] [--count 16] [--json FILE]
 
 MODELS holds sftok-b and revq-512t as reference/checkpoints.py writes them; revq-mini is the built-in one. Pictures are
-256x256 crops of the photographs in FOLDER (default: the tests'). Tokens: how many of fp32's ids bf16 gives too. Pixels:
+256x256 crops of the photographs in FOLDER (default: the tests'). Tokens: how many of fp32's ids the other gives too. Pixels:
 PSNR between the pictures that the two make of fp32's tokens (SFTok with one step: with more, noise decides what is
 picked). Needs torch, numpy, pillow, safetensors, and the release build of tessera.
 """
@@ -30,6 +31,7 @@ import revq  # noqa: E402
 import service  # noqa: E402
 import sftok  # noqa: E402
 
+PRECISIONS = ("bf16", "int8")
 MINI = os.path.join(ROOT, "Sources/tessera/Resources/revq-mini")
 
 
@@ -59,14 +61,16 @@ def psnr(a, b):
 
 
 class Ours:
-    """One service with both precisions of one model."""
+    """One service with all precisions of one model."""
 
     def __init__(self, folder):
         os.makedirs(service.WORK, exist_ok=True)
-        self.service = service.Service(f"fp32={folder}", "--model", f"bf16={folder},precision=bf16")
-        told = json.loads(self.service.ask(service.request("GET", "/v1/models/bf16"))[1])
-        if told["precision"] != "bf16":
-            raise SystemExit("this processor has no bf16")
+        more = [part for p in PRECISIONS for part in ("--model", f"{p}={folder},precision={p}")]
+        self.service = service.Service(f"fp32={folder}", *more)
+        for precision in PRECISIONS:
+            told = json.loads(self.service.ask(service.request("GET", f"/v1/models/{precision}"))[1])
+            if told["precision"] != precision:
+                raise SystemExit(f"this processor has no {precision}")
 
     def post(self, route, body, kind, accept):
         ask = urllib.request.Request(f"http://127.0.0.1:{self.service.port}{route}", body,
@@ -137,13 +141,17 @@ def pytorch_revq(folder):
     return Theirs(encode, decode)
 
 
-def measure(side, pictures, steps):
+def measure(side, pictures, steps, precision):
     agreement, distance = [], []
     for picture in pictures:
-        exact, rounded = side.tokens(picture, "fp32"), side.tokens(picture, "bf16")
+        exact, rounded = side.tokens(picture, "fp32"), side.tokens(picture, precision)
         agreement.append(sum(a == b for a, b in zip(exact, rounded)) / len(exact))
-        distance.append(psnr(side.pixels(exact, "fp32", steps), side.pixels(exact, "bf16", steps)))
+        distance.append(psnr(side.pixels(exact, "fp32", steps), side.pixels(exact, precision, steps)))
     return {"tokens": statistics.mean(agreement), "psnr": statistics.mean(distance), "lowest_psnr": min(distance)}
+
+
+def described(who, told):
+    return f"{who} {100 * told['tokens']:.1f} % of tokens, {told['psnr']:.1f} dB ({told['lowest_psnr']:.1f} at least)"
 
 
 def main():
@@ -160,13 +168,12 @@ def main():
             ("revq-512t", os.path.join(a.models, "revq-512t"), pytorch_revq, None), ("revq-mini", MINI, pytorch_revq, None)]:
         ours = Ours(folder)
         with ours.service:
-            mine = measure(ours, pictures, steps)
+            mine = {p: measure(ours, pictures, steps, p) for p in PRECISIONS}
             ours.service.stop()
-        other = measure(theirs(folder), pictures, steps)
-        rows.append({"model": name, "ours": mine, "pytorch": other})
-        print(f"{name}, {len(pictures)} pictures: tokens that agree with fp32's: ours {mine['tokens']:.4f}, PyTorch "
-              f"{other['tokens']:.4f}; PSNR to fp32's pixels: ours {mine['psnr']:.1f} dB ({mine['lowest_psnr']:.1f} at least), "
-              f"PyTorch {other['psnr']:.1f} dB ({other['lowest_psnr']:.1f} at least)", flush=True)
+        other = measure(theirs(folder), pictures, steps, "bf16")
+        rows.append({"model": name, "pytorch_bf16": other} | mine)
+        print(f"{name}, {len(pictures)} pictures, beside its own fp32:", "; ".join(
+            [described(p, mine[p]) for p in PRECISIONS] + [described("PyTorch's bf16", other)]), flush=True)
     if a.json:
         json.dump(rows, open(a.json, "w"), indent=2)
 

@@ -6,6 +6,7 @@
 #include "ckernels.h"
 
 struct tk_winograd;
+struct tk_quantized;
 
 static inline long smaller(long a, long b) { return a < b ? a : b; }
 
@@ -34,6 +35,9 @@ struct tk_kernels {
     void (*pack_values)(const uint16_t *v, long ld, long length, uint32_t *out);
     void (*attend)(const uint16_t *q, long ldq, long rows, const uint32_t *keys, const uint32_t *values, long length,
                    uint16_t *out, long ldo, float *scratch);
+    // NULL where the processor doesn't multiply bytes. scratch: for each row the padded inputs and two floats.
+    void (*multiply_bytes)(const struct tk_quantized *w, const struct tk_rows *x, long first, long rows, int activation,
+                           int adds, const struct tk_rows *y, uint8_t *scratch);
     void (*gated)(const float *x, long rows, long width, float *y);
     void (*depthwise_row)(const float *x, long row, long height, long width, long channels, long ldx, long size,
                           const float *w, const float *bias, float *y);
@@ -43,9 +47,9 @@ struct tk_kernels {
     double (*exp_row)(float *x, long width, float least);
     void (*divide_columns)(float *x, long rows, long columns, long ld, float divisor);
     void (*divide_row)(float *x, long width, float divisor);
-    void (*winograd_strip)(const struct tk_winograd *w, long first, long tiles, const float *x, float *v, float *m,
+    void (*winograd_strip)(const struct tk_winograd *w, long first, long tiles, const float *x, void *v, float *m,
                            float *y);
-    void (*winograd_pack)(const float *weights, long inputs, long outputs, int doubles, float *packed);
+    void (*winograd_pack)(const float *weights, long inputs, long outputs, int doubles, int rounded, void *packed);
     void (*silu)(const float *x, long count, float *y);
     void (*silu_gradient)(const float *x, const float *dy, long count, float *dx);
     void (*gated_gradient)(const float *x, const float *dy, long rows, long width, float *dx);
@@ -62,12 +66,26 @@ struct tk_winograd {
     // Of the output.
     long height, width;
     long inputs, outputs;
-    int activation, accumulate, doubles;
+    int activation, accumulate, doubles, rounded;
     const struct tk_kernels *kernels;
-    float *weights, *bias;
+    void *weights;
+    float *bias;
 };
 
-extern const struct tk_kernels tk_kernels_sse2, tk_kernels_avx2, tk_kernels_avx512, tk_kernels_avx512bf16;
+enum { TK_QUANTIZED_PANEL = 64 };
+
+/// A product of bytes. Inputs are padded to a multiple of 4 and outputs to whole panels, with zeros.
+struct tk_quantized {
+    long outputs, inputs, padded;
+    const struct tk_kernels *kernels;
+    /// (outputs / panel, padded / 4, panel, 4).
+    int8_t *weights;
+    /// Of each output: the step of its weights, their sum, what is added (or NULL). In the weights' memory.
+    float *steps, *sums, *bias;
+};
+
+extern const struct tk_kernels tk_kernels_sse2, tk_kernels_avx2, tk_kernels_avx512, tk_kernels_avx512vnni,
+    tk_kernels_avx512bf16;
 /// The table in force.
 const struct tk_kernels *tk_active(void);
 /// Puts a level in force that another thread has in force: it needs no check against the processor.

@@ -1,7 +1,8 @@
 #if defined(__x86_64__)
 #include <immintrin.h>
-#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512bf16,avx2,fma"))), apply_to = function)
+#pragma clang attribute push(__attribute__((target("avx512f,avx512bw,avx512dq,avx512vl,avx512vnni,avx512bf16,avx2,fma"))), apply_to = function)
 #define TK_WIDTH 16
+#define TK_VNNI 1
 #define TK_BFLOAT16 1
 #define TK_TABLE tk_kernels_avx512bf16
 #include "kernels.inc"

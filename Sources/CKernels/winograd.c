@@ -5,14 +5,20 @@
 
 #include "internal.h"
 
+enum { MOST_PANEL = 32, STRIP_BYTES = 400 << 10, LEAST_TILES = 18 };
+
+static long products(const tk_winograd *w) { return w->doubles ? 25 : 36; }
+
 tk_winograd *tk_winograd_create(long height, long width, long inputs, long outputs, const float *weights,
-                                const float *bias, int activation, int accumulate, int doubles) {
-    if (inputs % 16 != 0 || outputs % 32 != 0 || (doubles && (height % 2 != 0 || width % 2 != 0))) return NULL;
+                                const float *bias, int activation, int accumulate, int doubles, int rounded) {
+    if (inputs % 16 != 0 || outputs % 32 != 0 || (rounded && tk_level() < TK_LEVEL_AVX512_BF16) ||
+        (doubles && (height % 2 != 0 || width % 2 != 0))) return NULL;
     tk_winograd *w = calloc(1, sizeof *w);
     if (!w) abort();
-    *w = (tk_winograd){height, width, inputs, outputs, activation, accumulate, doubles, tk_active(), NULL, NULL};
-    w->weights = tk_allocate((size_t)((doubles ? 25 : 36) * inputs * outputs) * sizeof(float));
-    w->kernels->winograd_pack(weights, inputs, outputs, doubles, w->weights);
+    *w = (tk_winograd){height, width, inputs, outputs, activation, accumulate, doubles, rounded, tk_active(), NULL, NULL};
+    size_t each = rounded ? sizeof(uint16_t) : sizeof(float);
+    w->weights = tk_allocate((size_t)(products(w) * inputs * outputs) * each);
+    w->kernels->winograd_pack(weights, inputs, outputs, doubles, rounded, w->weights);
     if (bias) {
         w->bias = tk_allocate((size_t)outputs * sizeof(float));
         memcpy(w->bias, bias, (size_t)outputs * sizeof(float));
@@ -27,8 +33,6 @@ void tk_winograd_free(tk_winograd *w) {
     free(w);
 }
 
-static long products(const tk_winograd *w) { return w->doubles ? 25 : 36; }
-
 struct run {
     const tk_winograd *w;
     const float *x;
@@ -39,17 +43,20 @@ struct run {
 static void strip(void *context, long index) {
     const struct run *t = context;
     long first = index * t->strip, count = t->tiles - first < t->strip ? t->tiles - first : t->strip;
-    float *v = t->scratch + tk_thread_index() * t->stride, *m = v + products(t->w) * t->strip * t->w->inputs;
+    float *m = t->scratch + tk_thread_index() * t->stride, *v = m + products(t->w) * t->strip * MOST_PANEL;
     t->w->kernels->winograd_strip(t->w, first, count, t->x, v, m, t->y);
 }
 
 void tk_winograd_run(const tk_winograd *w, const float *x, float *y) {
-    // The more channels, the larger the weights that every strip reads anew, and the more tiles make it worth while.
-    long tiles = ((w->height + 3) / 4) * ((w->width + 3) / 4);
-    long wanted = w->inputs <= 128 ? 60 : 126;
-    long stride = products(w) * wanted * (w->inputs + w->outputs);
-    float *scratch = tk_take_scratch((size_t)(tk_threads() * stride) * sizeof(float));
-    struct run t = {w, x, y, scratch, tiles, wanted, stride};
-    tk_parallel((tiles + wanted - 1) / wanted, strip, &t);
+    // The transformed input of a strip stays in a part of the second-level cache; as many strips for each thread.
+    long tiles = ((w->height + 3) / 4) * ((w->width + 3) / 4), each = w->rounded ? 2 : 4, threads = tk_threads();
+    long wanted = STRIP_BYTES / (products(w) * w->inputs * each);
+    if (wanted < LEAST_TILES) wanted = LEAST_TILES;
+    long strips = (tiles + threads * wanted - 1) / (threads * wanted) * threads;
+    long size = (tiles + strips - 1) / strips;
+    long stride = products(w) * size * (MOST_PANEL + (w->inputs * each + 3) / 4);
+    float *scratch = tk_take_scratch((size_t)(threads * stride) * sizeof(float));
+    struct run t = {w, x, y, scratch, tiles, size, stride};
+    tk_parallel((tiles + size - 1) / size, strip, &t);
     tk_give_scratch(scratch);
 }

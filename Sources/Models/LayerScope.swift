@@ -24,6 +24,9 @@ struct LayerScope {
     /// The same tensors, for layers that compute in float32 whatever the others do.
     var exact: LayerScope { LayerScope(tensors, .float32) }
 
+    /// The same tensors, for layers that lose too much by 8 bits.
+    var unquantized: LayerScope { LayerScope(tensors, arithmetic.unquantized) }
+
     func has(_ name: String) -> Bool { tensors.has(name) }
 
     func childIndices(_ path: String = "") -> [Int] { tensors.childIndices(path) }

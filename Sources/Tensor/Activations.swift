@@ -15,10 +15,18 @@ public final class BFloat16Plane {
     }
 }
 
-/// What one product hands to the next, in the arithmetic of both. (rows, channels).
+/// What one product hands to the next. (rows, channels). A product of 8 bits takes either and rounds it by itself.
 public enum Activations {
     case float32(Plane)
     case bfloat16(BFloat16Plane)
+
+    /// As the kernels that take both want it.
+    var kernelRows: tk_rows {
+        switch self {
+        case .float32(let plane): tk_rows(float32: plane.data, bfloat16: nil)
+        case .bfloat16(let plane): tk_rows(float32: nil, bfloat16: plane.data)
+        }
+    }
 
     public var rows: Int {
         switch self {
@@ -73,8 +81,8 @@ extension ScratchPool {
 
     /// A plane's rows as a product in that arithmetic takes them.
     public func activations(_ x: Plane, as arithmetic: Compute.Arithmetic) -> Activations {
-        switch arithmetic {
-        case .float32: return .float32(x)
+        switch arithmetic.unquantized {
+        case .float32, .int8: return .float32(x)
         case .bfloat16:
             let y = bfloat16(x.rows, x.channels)
             tk_to_bfloat16(x.data, x.count, y.data)
@@ -88,8 +96,8 @@ extension Affine {
     public func layerNorm(_ x: Plane, eps: Float, as arithmetic: Compute.Arithmetic, _ pool: ScratchPool) -> Activations
     {
         precondition(x.channels == width)
-        switch arithmetic {
-        case .float32: return .float32(layerNorm(x, eps: eps, pool))
+        switch arithmetic.unquantized {
+        case .float32, .int8: return .float32(layerNorm(x, eps: eps, pool))
         case .bfloat16:
             let y = pool.bfloat16(x.rows, width)
             tk_layer_norm_bfloat16(x.data, x.rows, width, gain.data, bias.data, eps, y.data)

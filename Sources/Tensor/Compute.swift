@@ -7,7 +7,9 @@ public enum Compute {
         case sse2 = 0
         case avx2 = 1
         case avx512 = 2
-        case avx512BF16 = 3
+        case avx512VNNI = 3
+        /// And VNNI.
+        case avx512BF16 = 4
     }
 
     /// Sets the size of the pool for the calling thread's work. At least 1.
@@ -21,12 +23,24 @@ public enum Compute {
         case float32
         /// Factors are rounded to bfloat16, to nearest even.
         case bfloat16
+        /// Weights are rounded to 8 bits with a step for each output, a product's rows to 8 bits over their own range; sums
+        /// of these are exact. Convolutions, and what lies between products, are in `unquantized`.
+        case int8
 
         /// Whether the level in force has instructions for it.
         public var isNative: Bool {
             switch self {
             case .float32: true
             case .bfloat16: Compute.level.rawValue >= Level.avx512BF16.rawValue
+            case .int8: Compute.level.rawValue >= Level.avx512VNNI.rawValue
+            }
+        }
+
+        /// This one, or for 8 bits the best at hand for what isn't a product of 8 bits.
+        public var unquantized: Arithmetic {
+            switch self {
+            case .float32, .bfloat16: self
+            case .int8: Arithmetic.bfloat16.isNative ? .bfloat16 : .float32
             }
         }
     }

@@ -48,7 +48,7 @@ public final class Convolution {
     private enum Implementation {
         /// In the arithmetic asked for.
         case direct(OpaquePointer)
-        /// In float32 whatever is asked for: faster than bfloat16's by definition, and closer.
+        /// Factors are rounded after the transform; the picture stays float32.
         case winograd(OpaquePointer)
     }
 
@@ -66,12 +66,13 @@ public final class Convolution {
         arithmetic: Compute.Arithmetic = .float32
     ) throws(LibraryError) {
         self.shape = shape
+        let arithmetic = arithmetic.unquantized
         self.arithmetic = arithmetic
         precondition(arithmetic.isNative)
         precondition(weight.count == shape.outputs * shape.inputs * shape.kernel * shape.kernel)
         precondition(!accumulate || activation == .none, "an activation of a sum isn't the sum of activations")
         if method == .winograd || (method == .automatic && shape.winogradPays),
-            let handle = Self.winograd(shape, weight, bias, activation, accumulate: accumulate)
+            let handle = Self.winograd(shape, weight, bias, activation, accumulate: accumulate, arithmetic)
         {
             implementation = .winograd(handle)
             return
@@ -94,11 +95,12 @@ public final class Convolution {
     /// - Parameter doubles: of a picture of half the shape's height and width, doubled.
     fileprivate static func winograd(
         _ shape: Shape, _ weight: borrowing FloatBuffer, _ bias: borrowing FloatBuffer?,
-        _ activation: Activation = .none, accumulate: Bool = false, doubles: Bool = false
+        _ activation: Activation = .none, accumulate: Bool = false, doubles: Bool = false,
+        _ arithmetic: Compute.Arithmetic
     ) -> OpaquePointer? {
         tk_winograd_create(
             shape.height, shape.width, shape.inputs, shape.outputs, weight.data, pointer(bias), activation.rawValue,
-            accumulate ? 1 : 0, doubles ? 1 : 0)
+            accumulate ? 1 : 0, doubles ? 1 : 0, arithmetic == .bfloat16 ? 1 : 0)
     }
 
     private static func direct(
@@ -166,7 +168,7 @@ public final class Convolution {
         case (.float32(let x), .winograd(let handle)): tk_winograd_run(handle, x.data, y)
         case (.float32(let x), .direct(let handle)): run(handle, x.data, to: y)
         case (.bfloat16(let x), .direct(let handle)): run(handle, x.data, to: y)
-        case (.bfloat16, .winograd): preconditionFailure("Winograd is in float32")
+        case (.bfloat16, .winograd): preconditionFailure("Winograd takes float32")
         }
     }
 
@@ -184,7 +186,6 @@ public final class Convolution {
 public final class UpsamplingConvolution {
     private enum Implementation {
         case phases([Convolution])
-        /// In float32 whatever is asked for.
         case winograd(OpaquePointer)
     }
 
@@ -200,9 +201,10 @@ public final class UpsamplingConvolution {
         arithmetic: Compute.Arithmetic = .float32
     ) throws(LibraryError) {
         precondition(weight.count == outputs * inputs * 9)
+        let arithmetic = arithmetic.unquantized
         large = Convolution.Shape(inputs: inputs, outputs: outputs, height: 2 * height, width: 2 * width)
         if method == .winograd || (method == .automatic && large.winogradPays),
-            let handle = Convolution.winograd(large, weight, bias, doubles: true)
+            let handle = Convolution.winograd(large, weight, bias, doubles: true, arithmetic)
         {
             implementation = .winograd(handle)
             return

@@ -13,7 +13,7 @@ public enum Activation: Int32, Sendable {
 
 /// y = activation(x w^T + b).
 ///
-/// On oneDNN with its weights packed where the processor has AVX-512, for there it is the faster one; else on OpenBLAS,
+/// Of 8 bits by a kernel of our own. Else on oneDNN with its weights packed where the processor has AVX-512, for there it is the faster one; else on OpenBLAS,
 /// which uses PyTorch's order of weights as it lies.
 public final class Linear {
     public let inputs: Int
@@ -24,6 +24,7 @@ public final class Linear {
     private enum Weights {
         case plain(PlainWeights)
         case packed(OpaquePointer)
+        case quantized(OpaquePointer)
     }
 
     /// - Parameters:
@@ -41,6 +42,13 @@ public final class Linear {
         self.outputs = outputs
         self.arithmetic = arithmetic
         let plain = PlainWeights(weight, bias)
+        if arithmetic == .int8 {
+            guard let handle = tk_quantized_create(outputs, inputs, plain.weight.data, plain.biasPointer) else {
+                throw LibraryError(description: "no kernel for products of 8 bits at level \(Compute.level)")
+            }
+            weights = .quantized(handle)
+            return
+        }
         guard Compute.level.rawValue >= Compute.Level.avx512.rawValue else {
             weights = .plain(plain)
             return
@@ -61,7 +69,11 @@ public final class Linear {
     private static let usualRows = 256
 
     deinit {
-        if case .packed(let handle) = weights { td_matmul_free(handle) }
+        switch weights {
+        case .plain: break
+        case .packed(let handle): td_matmul_free(handle)
+        case .quantized(let handle): tk_quantized_free(handle)
+        }
     }
 
     /// The whole of x (rows, inputs) into a new plane of the same height and width.
@@ -78,12 +90,18 @@ public final class Linear {
             let y = pool.plane(x.height, x.width, outputs)
             run(.float32(x), to: y, activation: activation)
             return .float32(y)
-        case .bfloat16(let x):
-            precondition(arithmetic == .bfloat16 && x.channels == inputs)
-            let y = pool.bfloat16(x.rows, outputs)
+        case .bfloat16(let rows):
+            precondition(rows.channels == inputs)
+            let y = pool.bfloat16(rows.rows, outputs)
+            if case .quantized(let handle) = weights {
+                tk_quantized_run(
+                    handle, rows.rows, x.kernelRows, activation.rawValue, 0, Activations.bfloat16(y).kernelRows)
+                return .bfloat16(y)
+            }
+            precondition(arithmetic == .bfloat16)
             // oneDNN's GELU takes longer than the product's own pass over memory.
             let follows = activation == .gelu
-            multiply(x.data, rows: x.rows, follows ? .none : activation, adds: false, to: y.data, TD_BF16)
+            multiply(rows.data, rows: rows.rows, follows ? .none : activation, adds: false, to: y.data, TD_BF16)
             if follows { tk_gelu_bfloat16(y.data, y.rows * outputs) }
             return .bfloat16(y)
         }
@@ -103,6 +121,9 @@ public final class Linear {
     ) {
         precondition(x.channels == inputs && !(adds && activation != .none))
         switch (x, weights) {
+        case (_, .quantized(let handle)):
+            let y = tk_rows(float32: y, bfloat16: nil)
+            tk_quantized_run(handle, x.rows, x.kernelRows, activation.rawValue, adds ? 1 : 0, y)
         case (.float32(let x), .plain(let plain)):
             tk_linear(
                 x.rows, outputs, inputs, x.data, inputs, plain.weight.data, inputs, plain.biasPointer,

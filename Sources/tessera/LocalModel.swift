@@ -14,7 +14,7 @@ struct ModelLocations: ParsableArguments {
     @Option(help: "The preprocessor's file of every model that names none.")
     var preprocessor: String?
 
-    @Option(help: "What every model that names none computes in: fp32 or bf16.")
+    @Option(help: "What every model that names none computes in: fp32, bf16 or int8.")
     var precision: Precision = .fp32
 
     @Option(parsing: .unconditional, help: "Computing threads (default: the processors this process may use).")

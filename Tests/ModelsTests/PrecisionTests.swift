@@ -5,46 +5,54 @@ import TokenizerCore
 
 @testable import Models
 
-/// bf16 beside fp32, on what the reference computed in float32.
+/// bf16 and int8 beside fp32, on what the reference computed in float32.
 @Suite(.serialized)
 struct PrecisionTests {
-    private static let isNative = Compute.Arithmetic.bfloat16.isNative
+    private static let rounded = [Precision.bf16, .int8]
+    private static let native = rounded.filter(\.arithmetic.isNative)
 
     private func load(_ folder: TemporaryModel, _ precision: Precision) throws -> LoadedModel {
         try ModelLoader.load(ModelSource(id: "tiny", folder: folder.path, precision: precision))
     }
 
-    @Test func isPartOfTheContract() throws {
+    @Test(arguments: rounded) func isPartOfTheContract(precision: Precision) throws {
         let folder = try TemporaryModel.sftok(.tiny)
-        let plain = try load(folder, .fp32).description, rounded = try load(folder, .bf16).description
+        let isNative = precision.arithmetic.isNative
+        let plain = try load(folder, .fp32).description, rounded = try load(folder, precision).description
         #expect(plain.contract.precision == .fp32)
         #expect(plain.contract == (try ModelLoader.load(ModelSource(id: "x", folder: folder.path)).tokenizer.contract))
-        #expect(rounded.contract.precision == (Self.isNative ? .bf16 : .fp32))
-        #expect((rounded.contract.fingerprint != plain.contract.fingerprint) == Self.isNative)
-        #expect(rounded.warnings.isEmpty == Self.isNative)
+        #expect(rounded.contract.precision == (isNative ? precision : .fp32))
+        #expect((rounded.contract.fingerprint != plain.contract.fingerprint) == isNative)
+        #expect(rounded.warnings.isEmpty == isNative)
     }
 
     /// Every processor below has the next better one.
-    @Test(arguments: [Compute.Level.avx512, .avx2, .sse2])
-    func aProcessorWithoutItComputesInFloat32(level: Compute.Level) throws {
+    @Test(arguments: [Compute.Level.avx512VNNI, .avx512, .avx2, .sse2], rounded)
+    func aProcessorWithoutItComputesInFloat32(level: Compute.Level, precision: Precision) throws {
         guard level.rawValue <= Compute.bestLevel.rawValue else { return }
         let folders = [try TemporaryModel.sftok(.tiny), try .revq(.tiny, latentDeviation: 1)]
         Compute.force(level)
         defer { Compute.force(Compute.bestLevel) }
+        let computes = precision == .int8 && level == .avx512VNNI
         for folder in folders {
-            let loaded = try load(folder, .bf16)
+            let loaded = try load(folder, precision)
+            guard !computes else {
+                #expect(loaded.tokenizer.contract.precision == .int8 && loaded.description.warnings.isEmpty)
+                continue
+            }
             #expect(loaded.tokenizer.contract.precision == .fp32)
             #expect(loaded.description.warnings.count == 1)
-            #expect(loaded.description.warnings[0].contains("tiny: precision bf16 needs a processor with"))
+            let expected = "tiny: precision \(precision.rawValue) needs a processor with"
+            #expect(loaded.description.warnings[0].contains(expected))
             #expect(loaded.tokenizer.contract == (try load(folder, .fp32).tokenizer.contract))
         }
     }
 
     /// A number keeps eight bits; what sums make of that is more, what is normalised after them less.
-    @Test(.enabled(if: isNative)) func sftokStaysCloseToFloat32() throws {
+    @Test(arguments: native) func sftokStaysCloseToFloat32(precision: Precision) throws {
         let golden = try Golden("sftok-tiny", in: Golden.fixtures)
         let folder = try TemporaryModel.sftok(.tiny)
-        let model = try #require(try load(folder, .bf16).tokenizer as? SFTokModel)
+        let model = try #require(try load(folder, precision).tokenizer as? SFTokModel)
         let features = model.features(of: try golden.image())
         let error = try golden.error(features.values, "features")
         #expect(error > 1e-5 && error < 0.05, "\(error)")
@@ -56,10 +64,10 @@ struct PrecisionTests {
         #expect(difference > 0 && difference < 0.05 * largest, "\(difference) of \(largest)")
     }
 
-    @Test(.enabled(if: isNative)) func revqStaysCloseToFloat32() throws {
+    @Test(arguments: native) func revqStaysCloseToFloat32(precision: Precision) throws {
         let golden = try Golden("revq-tiny", in: Golden.fixtures)
         let folder = try TemporaryModel.revq(.tiny, latentDeviation: golden.floats("latent_std")[0])
-        let model = try #require(try load(folder, .bf16).tokenizer as? ReVQModel)
+        let model = try #require(try load(folder, precision).tokenizer as? ReVQModel)
         let exact = try #require(try load(folder, .fp32).tokenizer as? ReVQModel)
         let image = try golden.image()
         let latents = (model.latent(of: image).values, exact.latent(of: image).values)

@@ -127,6 +127,36 @@ struct ConvolutionTests {
         Compute.force(Compute.bestLevel)
     }
 
+    /// Factors lose nine bits after the transform, which makes errors of theirs larger: five times of what it is by
+    /// definition, eleven for a doubled picture (the transforms' coefficients, and outputs of about 1).
+    @Test(arguments: [(16, 32, 2, 2), (64, 32, 40, 34), (128, 128, 32, 32)])
+    func winogradOfRoundedFactorsIsClose(inputs: Int, outputs: Int, height: Int, width: Int) throws {
+        guard Compute.Arithmetic.bfloat16.isNative else { return }
+        let pool = ScratchPool()
+        let x = pool.plane(height, width, inputs, Noise.values(height * width * inputs, seed: 1, scale: 1.7))
+        let scale = 1.7 / Float(inputs * 9).squareRoot()
+        let w = Noise.values(outputs * inputs * 9, seed: 2, scale: scale), b = Noise.values(outputs, seed: 3)
+        let shape = Convolution.Shape(inputs: inputs, outputs: outputs, height: height, width: width)
+        func plain(_ arithmetic: Compute.Arithmetic) throws -> [Float] {
+            try Convolution(
+                shape, weight: FloatBuffer(w), bias: FloatBuffer(b), method: .winograd, arithmetic: arithmetic)(x, pool)
+                .values
+        }
+        func doubled(_ arithmetic: Compute.Arithmetic) throws -> [Float] {
+            try UpsamplingConvolution(
+                inputs: inputs, outputs: outputs, height: height, width: width, weight: FloatBuffer(w),
+                bias: FloatBuffer(b), method: .winograd, arithmetic: arithmetic)(x, shortcut: false, pool).values
+        }
+        for (make, bound) in [(plain, 0.012), (doubled, 0.027)] {
+            let exact = try make(.float32)
+            let errors = zip(try make(.bfloat16), exact).map { Double($0 - $1) }
+            let error = (errors.reduce(0) { $0 + $1 * $1 } / Double(errors.count)).squareRoot()
+            #expect(error > 1e-4 && error < bound, "\(error)")
+            // There are no convolutions of 8 bits.
+            #expect(try make(.int8) == (try make(.bfloat16)))
+        }
+    }
+
     @Test func winogradIsChosenForLargePicturesOnly() throws {
         func name(_ side: Int, _ inputs: Int, _ outputs: Int) throws -> String {
             let weight = FloatBuffer(Noise.values(inputs * outputs * 9, seed: 1))

@@ -28,8 +28,14 @@ int tk_thread_index(void);
 /// Processors in this process's affinity mask. At least 1.
 int tk_processors(void);
 
-/// 0 = SSE2, 1 = AVX2 + FMA, 2 = AVX-512 (F, BW, DQ, VL), 3 = and BF16.
-enum { TK_LEVEL_SSE2 = 0, TK_LEVEL_AVX2 = 1, TK_LEVEL_AVX512 = 2, TK_LEVEL_AVX512_BF16 = 3 };
+/// 0 = SSE2, 1 = AVX2 + FMA, 2 = AVX-512 (F, BW, DQ, VL), 3 = and VNNI, 4 = and BF16.
+enum {
+    TK_LEVEL_SSE2 = 0,
+    TK_LEVEL_AVX2 = 1,
+    TK_LEVEL_AVX512 = 2,
+    TK_LEVEL_AVX512_VNNI = 3,
+    TK_LEVEL_AVX512_BF16 = 4
+};
 /// The best level this processor has.
 int tk_best_level(void);
 /// Forces a level for the calling thread's work (tests); the best one is used otherwise. Returns the level in force:
@@ -49,6 +55,25 @@ enum { TK_NONE = 0, TK_GELU = 1, TK_TANH = 2, TK_SILU = 3, TK_RELU = 4 };
 /// `residual` may be `c`.
 void tk_linear(long m, long n, long k, const float *a, long lda, const float *w, long ldw, const float *bias,
                int activation, const float *residual, long ldr, float *c, long ldc);
+
+/// Rows side by side, of float32 or, where that isn't NULL, of bfloat16 numbers.
+struct tk_rows {
+    float *float32;
+    uint16_t *bfloat16;
+};
+
+/// A matrix product of bytes with its weights rounded and packed. Opaque; belongs to the level that is in force when it is
+/// made.
+typedef struct tk_quantized tk_quantized;
+
+/// weights (outputs, inputs) and bias (outputs), which may be NULL, are copied. A weight becomes a step of its output times
+/// -127 to 127. NULL below TK_LEVEL_AVX512_VNNI.
+tk_quantized *tk_quantized_create(long outputs, long inputs, const float *weights, const float *bias);
+/// y (rows, outputs) = activation(x (rows, inputs) w^T + bias), added to what is in y where `adds`: then without an
+/// activation and of float32 numbers. A row of x becomes its least number plus a step of its own times 0 to 255; sums are of
+/// 32 bits and exact.
+void tk_quantized_run(const tk_quantized *product, long rows, struct tk_rows x, int activation, int adds, struct tk_rows y);
+void tk_quantized_free(tk_quantized *product);
 
 /// Softmax attention. q: columns [0, heads * 64) of a matrix of `count` rows with leading dimension `ldq`; k, v: of two
 /// matrices of `length` rows with leading dimension `ld`. out (count, heads * 64). Scale 1 / sqrt(64).
@@ -132,14 +157,15 @@ void tk_add_repeated(const float *x, long pixels, long channels, long out_channe
 // MARK: 3x3 convolutions
 
 /// A 3x3 convolution, stride 1, padding 1, by Winograd's F(4x4, 3x3) (arXiv 1509.09308): 4 times fewer products than by
-/// definition, in float32. Opaque; belongs to the level that is in force when it is made.
+/// definition. Opaque; belongs to the level that is in force when it is made.
 typedef struct tk_winograd tk_winograd;
 
 /// weights (outputs, inputs, 3, 3) and bias (outputs), which may be NULL, are copied. `accumulate` adds to what y holds.
-/// `doubles`: of a picture of half the height and width, doubled by nearest neighbour. NULL where the sizes don't fit the
-/// kernels: inputs not a multiple of 16, outputs not one of 32, an odd size that is doubled.
+/// `doubles`: of a picture of half the height and width, doubled by nearest neighbour. `rounded`: products of bfloat16
+/// numbers, at TK_LEVEL_AVX512_BF16 only; transforms and sums stay float32. NULL where the sizes don't fit the kernels:
+/// inputs not a multiple of 16, outputs not one of 32, an odd size that is doubled.
 tk_winograd *tk_winograd_create(long height, long width, long inputs, long outputs, const float *weights,
-                                const float *bias, int activation, int accumulate, int doubles);
+                                const float *bias, int activation, int accumulate, int doubles, int rounded);
 /// x (height, width, inputs), or half of that -> y (height, width, outputs).
 void tk_winograd_run(const tk_winograd *convolution, const float *x, float *y);
 void tk_winograd_free(tk_winograd *convolution);

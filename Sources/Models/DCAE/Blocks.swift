@@ -58,7 +58,7 @@ final class EfficientViTBlock: AutoencoderBlock {
 
     init(_ scope: LayerScope, _ extent: Extent) throws {
         let channels = extent.channels
-        let attention = scope.scope("attn")
+        let attention = scope.scope("attn").unquantized
         let inner = try attention.dimensions("to_q.weight", rank: 2)[0]
         guard inner % 32 == 0 else {
             throw ModelError.structure(
@@ -71,7 +71,7 @@ final class EfficientViTBlock: AutoencoderBlock {
             (joined.data + index * inner * channels).update(from: part.data, count: inner * channels)
         }
         query = try Linear(
-            inputs: channels, outputs: 3 * inner, weight: joined, bias: nil, arithmetic: scope.arithmetic)
+            inputs: channels, outputs: 3 * inner, weight: joined, bias: nil, arithmetic: attention.arithmetic)
         scales = try attention.childIndices("to_qkv_multiscale").map { index in
             let scale = attention.scope("to_qkv_multiscale.\(index)")
             let size = try scale.dimensions("proj_in.weight", rank: 4)[3]
@@ -88,7 +88,8 @@ final class EfficientViTBlock: AutoencoderBlock {
         }
         inverted = try gated.linear("conv_inverted", inputs: channels, outputs: hidden, pointwise: true)
         depthwise = try gated.depthwise("conv_depth", channels: hidden, size: 3)
-        point = try gated.linear("conv_point", inputs: hidden / 2, outputs: channels, pointwise: true)
+        // What a gate makes has a few large numbers in a row, and 8 bits lose the others.
+        point = try gated.unquantized.linear("conv_point", inputs: hidden / 2, outputs: channels, pointwise: true)
         pointNorm = try gated.affine("norm", width: channels)
     }
 

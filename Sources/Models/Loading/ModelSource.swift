@@ -1,6 +1,6 @@
 import TokenizerCore
 
-/// Where a model's files are and how it computes: `ID=FOLDER[,vae=FOLDER][,preprocessor=FILE][,precision=fp32|bf16]`.
+/// Where a model's files are and how it computes: `ID=FOLDER[,vae=FOLDER][,preprocessor=FILE][,precision=fp32|bf16|int8]`.
 public struct ModelSource: Sendable, Hashable {
     /// What requests call it: letters, digits, `.`, `_` and `-`.
     public var id: String

@@ -8,17 +8,27 @@ extension ModelSource {
         if wanted.arithmetic.isNative { return (wanted, nil) }
         return (
             .fp32,
-            "\(id): precision \(wanted.rawValue) needs a processor with AVX-512 BF16, which this one is not; fp32 instead"
+            "\(id): precision \(wanted.rawValue) needs a processor with \(wanted.instructions), which this one is not; fp32 instead"
         )
     }
 }
 
 extension Precision {
+    /// What a processor must have for it.
+    fileprivate var instructions: String {
+        switch self {
+        case .fp32: "SSE2"
+        case .bf16: "AVX-512 BF16"
+        case .int8: "AVX-512 VNNI"
+        }
+    }
+
     /// Of matrix products.
     var arithmetic: Compute.Arithmetic {
         switch self {
         case .fp32: .float32
         case .bf16: .bfloat16
+        case .int8: .int8
         }
     }
 }
