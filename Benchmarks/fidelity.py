@@ -32,6 +32,7 @@ import service  # noqa: E402
 import sftok  # noqa: E402
 
 PRECISIONS = ("bf16", "int8")
+PICTURES = os.path.join(ROOT, "Tests/TrainingTests/Fixtures/photographs")
 MINI = os.path.join(ROOT, "Sources/tessera/Resources/revq-mini")
 
 
@@ -61,13 +62,13 @@ def psnr(a, b):
 
 
 class Ours:
-    """One service with all precisions of one model."""
+    """One service with fp32 and other precisions of one model."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, precisions):
         os.makedirs(service.WORK, exist_ok=True)
-        more = [part for p in PRECISIONS for part in ("--model", f"{p}={folder},precision={p}")]
+        more = [part for p in precisions for part in ("--model", f"{p}={folder},precision={p}")]
         self.service = service.Service(f"fp32={folder}", *more)
-        for precision in PRECISIONS:
+        for precision in precisions:
             told = json.loads(self.service.ask(service.request("GET", f"/v1/models/{precision}"))[1])
             if told["precision"] != precision:
                 raise SystemExit(f"this processor has no {precision}")
@@ -154,26 +155,32 @@ def described(who, told):
     return f"{who} {100 * told['tokens']:.1f} % of tokens, {told['psnr']:.1f} dB ({told['lowest_psnr']:.1f} at least)"
 
 
+def compare(models, folder, count, precisions=PRECISIONS):
+    """[{model, pictures, pytorch_bf16, bf16, int8}], each of a precision {tokens, psnr, lowest_psnr}."""
+    pictures = crops(folder, count)
+    rows = []
+    for name, place, theirs, steps in [
+            ("sftok-b", os.path.join(models, "sftok-b"), pytorch_sftok, 1),
+            ("revq-512t", os.path.join(models, "revq-512t"), pytorch_revq, None), ("revq-mini", MINI, pytorch_revq, None)]:
+        ours = Ours(place, precisions)
+        with ours.service:
+            mine = {p: measure(ours, pictures, steps, p) for p in precisions}
+            ours.service.stop()
+        other = measure(theirs(place), pictures, steps, "bf16")
+        rows.append({"model": name, "pictures": len(pictures), "pytorch_bf16": other} | mine)
+        print(f"{name}, {len(pictures)} pictures, beside its own fp32:", "; ".join(
+            [described(p, mine[p]) for p in precisions] + [described("PyTorch's bf16", other)]), flush=True)
+    return rows
+
+
 def main():
     a = argparse.ArgumentParser()
     a.add_argument("models")
-    a.add_argument("--pictures", default=os.path.join(ROOT, "Tests/TrainingTests/Fixtures/photographs"))
+    a.add_argument("--pictures", default=PICTURES)
     a.add_argument("--count", type=int, default=16)
     a.add_argument("--json")
     a = a.parse_args()
-    pictures = crops(a.pictures, a.count)
-    rows = []
-    for name, folder, theirs, steps in [
-            ("sftok-b", os.path.join(a.models, "sftok-b"), pytorch_sftok, 1),
-            ("revq-512t", os.path.join(a.models, "revq-512t"), pytorch_revq, None), ("revq-mini", MINI, pytorch_revq, None)]:
-        ours = Ours(folder)
-        with ours.service:
-            mine = {p: measure(ours, pictures, steps, p) for p in PRECISIONS}
-            ours.service.stop()
-        other = measure(theirs(folder), pictures, steps, "bf16")
-        rows.append({"model": name, "pytorch_bf16": other} | mine)
-        print(f"{name}, {len(pictures)} pictures, beside its own fp32:", "; ".join(
-            [described(p, mine[p]) for p in PRECISIONS] + [described("PyTorch's bf16", other)]), flush=True)
+    rows = compare(a.models, a.pictures, a.count)
     if a.json:
         json.dump(rows, open(a.json, "w"), indent=2)
 
