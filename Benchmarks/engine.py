@@ -1,118 +1,109 @@
-"""Engine times beside PyTorch's in one run: the two take turns, operation by operation.
+"""The engine's operations beside PyTorch's in one run: the two take turns, operation by operation.
 
-    python Benchmarks/engine.py MODELS [--rounds 5] [--threads 2] [--precisions fp32,bf16] [--only encode] [--json FILE]
-
-MODELS holds sftok-b and revq-512t as reference/checkpoints.py writes them (safetensors). Needs torch, numpy,
-safetensors, and the release build of tessera-bench. PyTorch runs reference/*.py in inference mode, in its better layout
-of two (contiguous, channels_last), bf16 by its autocast. Prints medians, spread and the ratio PyTorch / ours; run it on an idle machine.
+A part of run.py, which see. Ours is tessera-bench, which computes without HTTP; PyTorch's side is pytorch_models.py.
+int8 is compared with PyTorch's bf16, the fastest that it has for these models without quantizing them.
 """
-import argparse
-import json
 import os
-import platform
 import statistics
 import subprocess
-import sys
-import time
+import tempfile
 
-ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
-sys.path.insert(0, os.path.join(ROOT, "reference"))
+from PIL import Image
 
-import torch  # noqa: E402
-from safetensors.torch import load_file  # noqa: E402
+ROOT = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+BINARY = os.path.join(ROOT, ".build/release/tessera-bench")
+PICTURE = os.path.join(ROOT, "docs/chelsea.jpg")
 
-import recipe  # noqa: E402
-import revq  # noqa: E402
-import sftok  # noqa: E402
+ROWS = [("sftok-b", "encode"), ("sftok-b", "decode"), ("revq-512t", "encode"), ("revq-512t", "decode")]
+THEIRS = {"fp32": "fp32", "bf16": "bf16", "int8": "bf16"}
 
 
 class Ours:
-    def __init__(self, models, threads):
-        """models: {name: what --model takes after it}"""
-        binary = os.path.join(ROOT, ".build/release/tessera-bench")
-        self.process = subprocess.Popen([binary, *(f"{name}={place}" for name, place in models.items())], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.ask(f"threads {threads}")
+    """A process of tessera-bench with a pool of `threads`, on as many cores. `with` ends it."""
+
+    def __init__(self, threads):
+        if not os.access(BINARY, os.X_OK):
+            raise SystemExit(f"no executable {BINARY}: swift build -c release --product tessera-bench")
+        self.picture = tempfile.NamedTemporaryFile()
+        self.picture.write(Image.open(PICTURE).convert("RGB").tobytes())
+        self.picture.flush()
+        cores = sorted(os.sched_getaffinity(0))[:threads]
+        self.process = subprocess.Popen(
+            [BINARY, str(threads), self.picture.name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            preexec_fn=lambda: os.sched_setaffinity(0, cores))
 
     def ask(self, line):
         self.process.stdin.write(line + "\n")
         self.process.stdin.flush()
         return self.process.stdout.readline().strip()
 
-    def close(self):
+    def load(self, models, name, precision):
+        """Whether it is computed so here; says why not."""
+        told = self.ask(f"load {name}.{precision}={os.path.join(models, name)},precision={precision}")
+        if told != precision:
+            print(f"{name} {precision}: left out: {told if told.startswith('error') else f'computed in {told} here'}",
+                  flush=True)
+        return told == precision
+
+    def seconds(self, name, precision, operation):
+        told = self.ask(f"{name}.{precision} {operation}")
+        if not told or told.startswith("error"):
+            raise SystemExit(f"tessera-bench, {name} {precision} {operation}: {told}")
+        return float(told)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
         self.process.stdin.close()
         self.process.wait()
+        self.picture.close()
 
 
-def channels_last(state):
-    return {k: v.to(memory_format=torch.channels_last) if v.dim() == 4 else v for k, v in state.items()}
+def available(a):
+    """Those of the precisions that at least one of the models is computed in here."""
+    with Ours(a.threads) as ours:
+        return [precision for precision in a.precisions
+                if any([ours.load(a.models, name, precision) for name in sorted({row[0] for row in ROWS})])]
 
 
-def timed(body, precision):
-    start = time.perf_counter()
-    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bf16"):
-        body()
-    return time.perf_counter() - start
+def spread(values):
+    return {"median": statistics.median(values), "low": min(values), "high": max(values)}
 
 
-def theirs(models):
-    """{(model, operation): [callables, one per layout]}"""
-    P = load_file(os.path.join(models, "sftok-b", "model.safetensors"))
-    V = load_file(os.path.join(models, "revq-512t", "vae", "diffusion_pytorch_model.safetensors"))
-    x = torch.from_numpy(recipe.image("bench", 256, 256)).permute(2, 0, 1)[None].float() / 255
-    tokens = torch.arange(64) * 37 % 8192
-    z = revq.dcae_encode(x * 2 - 1, V)
-    last, lastP, lastV = torch.channels_last, channels_last(P), channels_last(V)
-    return {
-        ("sftok-b", "encode"): [lambda: sftok.encode(x, P)],
-        ("sftok-b", "decode"): [lambda: sftok.decode(tokens, P, seed=0), lambda: sftok.decode(tokens, lastP, seed=0)],
-        ("revq-512t", "latent"): [lambda: revq.dcae_encode(x * 2 - 1, V),
-                                  lambda: revq.dcae_encode((x * 2 - 1).to(memory_format=last), lastV)],
-        ("revq-512t", "pixels"): [lambda: revq.dcae_decode(z, V), lambda: revq.dcae_decode(z.to(memory_format=last), lastV)],
-    }
+def told(figure, scale=1, digits=3):
+    """0.280 (0.279 to 0.291)"""
+    middle, low, high = (f"{figure[key] * scale:.{digits}f}" for key in ("median", "low", "high"))
+    return f"{middle} ({low} to {high})"
 
 
-def main():
-    a = argparse.ArgumentParser()
-    a.add_argument("models")
-    a.add_argument("--rounds", type=int, default=5)
-    a.add_argument("--threads", type=int, default=2)
-    a.add_argument("--precisions", default="fp32,bf16")
-    a.add_argument("--only", default="encode,decode,latent,pixels")
-    a.add_argument("--json")
-    a = a.parse_args()
-    torch.set_num_threads(a.threads)
-    with torch.inference_mode():
-        rivals = theirs(a.models)
-    precisions = a.precisions.split(",")
-    ours = Ours({f"{n}.{p}": f"{os.path.join(a.models, n)},precision={p}" for n in ("sftok-b", "revq-512t")
-                 for p in precisions}, a.threads)
+def measure(a, theirs, rows=ROWS):
+    """[{model, operation, precision, against, ours, pytorch, ratio}], times in seconds."""
+    found = []
+    with Ours(a.threads) as ours:
+        loaded = {(name, precision) for name in sorted({row[0] for row in rows}) for precision in a.precisions
+                  if ours.load(a.models, name, precision)}
+        for model, operation in rows:
+            for against in ("fp32", "bf16"):
+                mine = [p for p in a.precisions if THEIRS[p] == against and (model, p) in loaded]
+                if mine:
+                    found += compare(ours, theirs, model, operation, mine, against, a.rounds)
+    return found
+
+
+def compare(ours, theirs, model, operation, precisions, against, rounds):
+    body = theirs.best(model, operation, against)
+    for precision in precisions:
+        ours.seconds(model, precision, operation)
+    turns = [([ours.seconds(model, precision, operation) for precision in precisions], theirs.seconds(body, against))
+             for _ in range(rounds)]
     rows = []
-    for (model, operation), bodies in rivals.items():
-        if operation not in a.only.split(","):
-            continue
-        for precision in precisions:
-            rows.append(compare(ours, model, operation, precision, bodies, a.rounds))
-            print("{model} {operation} {precision}: ours {ours:.3f} s ({ours_range[0]:.3f} to {ours_range[1]:.3f}), PyTorch "
-                  "{pytorch:.3f} s ({pytorch_range[0]:.3f} to {pytorch_range[1]:.3f}), ratio {ratio:.2f}".format(**rows[-1]),
-                  flush=True)
-    ours.close()
-    if a.json:
-        machine = {"cpu": platform.processor() or platform.machine(), "threads": a.threads, "torch": torch.__version__}
-        json.dump({"machine": machine, "rows": rows}, open(a.json, "w"), indent=2)
-
-
-def compare(ours, model, operation, precision, bodies, rounds):
-    best = min(bodies, key=lambda body: (timed(body, precision), timed(body, precision))[1])
-    if ours.ask(f"{model}.{precision} precision") != precision:
-        raise SystemExit(f"this processor doesn't compute {model} in {precision}")
-    question = f"{model}.{precision} {operation}"
-    ours.ask(question)
-    pairs = [(float(ours.ask(question)), timed(best, precision)) for _ in range(rounds)]
-    mine, other = [p[0] for p in pairs], [p[1] for p in pairs]
-    return {"model": model, "operation": operation, "precision": precision, "ours": statistics.median(mine),
-               "ours_range": [min(mine), max(mine)], "pytorch": statistics.median(other),
-               "pytorch_range": [min(other), max(other)], "ratio": statistics.median(p[1] / p[0] for p in pairs)}
-
-
-if __name__ == "__main__":
-    main()
+    for index, precision in enumerate(precisions):
+        mine, other = [turn[0][index] for turn in turns], [turn[1] for turn in turns]
+        row = {"model": model, "operation": operation, "precision": precision, "against": against, "ours": spread(mine),
+               "pytorch": spread(other), "pytorch_best": body.__name__,
+               "ratio": spread([their / our for our, their in zip(mine, other)])}
+        rows.append(row)
+        print(f"{model} {operation} {precision}: ours {told(row['ours'])} s, PyTorch {against} {told(row['pytorch'])} s "
+              f"({row['pytorch_best']}), ratio {told(row['ratio'], digits=2)}", flush=True)
+    return rows

@@ -1,0 +1,141 @@
+"""Results of run.py as Markdown tables, put between markers into README.md and docs/figures.md.
+
+    python Benchmarks/tables.py RESULTS.json
+
+A table stands between <!-- bench:NAME --> and <!-- /bench:NAME -->, with a line above it that says where and when it was
+measured. Parts that RESULTS.json hasn't are left as they are.
+"""
+import json
+import os
+import re
+import sys
+
+ROOT = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+FILES = [os.path.join(ROOT, "README.md"), os.path.join(ROOT, "docs/figures.md")]
+NAMES = {("sftok-b", "encode"): "SFTok-B encode", ("sftok-b", "decode"): "SFTok-B decode, 8 steps",
+         ("revq-512t", "encode"): "DC-AE + ReVQ 512T encode", ("revq-512t", "decode"): "ReVQ 512T + DC-AE decode"}
+MODELS = {"sftok-b": "SFTok-B", "revq-512t": "ReVQ 512T"}
+SIDES = {"ours": "Tessera", "pytorch": "PyTorch"}
+MORE_CORES = [4, 8, 16, 32, 64]
+
+
+def table(heads, rows):
+    return "\n".join(["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads),
+                      *("| " + " | ".join(row) + " |" for row in rows)])
+
+
+def ranged(figure, scale=1, digits=3):
+    middle, low, high = (f"{figure[key] * scale:.{digits}f}" for key in ("median", "low", "high"))
+    return f"{middle} ({low} to {high})"
+
+
+def where(results):
+    return "{cpu}, {threads} threads on {cores} cores, PyTorch {torch}, {date}, commit {commit}".format(**results["machine"])
+
+
+def engine(results):
+    heads = ["seconds an image", "Tessera", "PyTorch", "ratio"]
+    lines = []
+    for row in results["engine"]:
+        how = row["precision"] if row["precision"] == row["against"] else f"{row['precision']}, PyTorch {row['against']}"
+        lines.append([f"{NAMES[row['model'], row['operation']]}, {how}", ranged(row["ours"]), ranged(row["pytorch"]),
+                      ranged(row["ratio"], digits=2)])
+    return (f"{where(results)}; medians of {results['machine']['rounds']} rounds, in brackets the lowest and the highest; a "
+            f"ratio is the median of the rounds' own.\n\n{table(heads, lines)}")
+
+
+def roofline(results):
+    told = results["roofline"]
+    peak, rows = told["peak"], {}
+    for row in told["rows"]:
+        rows.setdefault((row["model"], row["stage"]), {})[row["precision"]] = row
+    precisions = [p for p in ("fp32", "bf16", "int8") if any(p in each for each in rows.values())]
+    heads = ["stage", "GFLOP"]
+    for p in precisions:
+        heads += [f"{p}: ms", "GFLOP/s", "of peak"]
+    lines = []
+    for (model, stage), each in rows.items():
+        cells = [f"{MODELS[model]} {stage}", f"{next(iter(each.values()))['flop'] * 1e-9:.1f}"]
+        for p in precisions:
+            row = each.get(p)
+            share = "" if not row or row["share"] is None else f"{row['share']:.0%}"
+            cells += [f"{row['seconds']['median'] * 1e3:.1f}", f"{row['gflops']:.0f}", share] if row else [""] * 3
+        lines.append(cells)
+    limits = ", ".join(f"{p} {peak[p]:.0f}" for p in ("fp32", "bf16", "int8") if peak[p])
+    return (f"{where(results)}. Peak in the same run, GFLOP/s: {limits}; memory is read at {peak['memory']:.0f} GB/s.\n\n"
+            f"{table(heads, lines)}")
+
+
+def scaling(results):
+    told = results["scaling"]
+    counts = list(told["cores"][0]["by_cores"])
+    heads = ["seconds an image", "", *(f"{count} core{'s' if int(count) > 1 else ''}" for count in counts)]
+    heads += ["2 cores: faster", "part that stays", *(f"{count}: on paper" for count in MORE_CORES)]
+    lines = []
+    for row in told["cores"]:
+        each = row["by_cores"]
+        cells = [NAMES[row["model"], row["operation"]], f"{SIDES[row['side']]} {row['precision']}",
+                 *(ranged(each[count]) for count in counts)]
+        if "stays" in row:
+            one, two = (each[count]["median"] for count in counts[:2])
+            cells += [f"{one / two:.2f}", f"{row['stays']:.1%}", *(f"{speedup:.1f}" for speedup in row["more"])]
+        else:
+            cells += [""] * (2 + len(MORE_CORES))
+        lines.append(cells)
+    text = f"{where(results)}.\n\n{table(heads, lines)}"
+    if told["flights"]:
+        precision = told["flights"][0]["precision"]
+        rows = [[str(row["in_flight"]), f"{row['ours']:.2f}", f"{row['pytorch']:.2f}", f"{row['ours'] / row['pytorch']:.2f}"]
+                for row in told["flights"]]
+        heads = [f"SFTok-B encode, {precision}: images in flight", "Tessera, images/s", "LitServe, images/s", "ratio"]
+        text += f"\n\n{table(heads, rows)}"
+    return text
+
+
+def serving(results):
+    heads = ["requests", "", "Tessera, images/s", "LitServe", "ratio", "/ engine's", "at, 1/s", "Tessera: p50, p99, ms",
+             "LitServe: p50, p99, ms"]
+    lines = []
+    for row in results["serving"]:
+        # The table has the round in the middle; the JSON has all of them.
+        middle = sorted(row["rounds"], key=lambda each: each["ours"] / each["pytorch"])[len(row["rounds"]) // 2]
+
+        def answers(at):
+            return "; ".join(f"{kind} {each['p50']:.0f}, {each['p99']:.0f} ({each['count']})" for kind, each in at.items())
+
+        against = "" if row["precision"] == row["against"] else f", LitServe {row['against']}"
+        lines.append([row["mix"], row["precision"] + against, f"{middle['ours']:.2f}", f"{middle['pytorch']:.2f}",
+                      ranged({"median": row["ratio"], "low": min(row["ratios"]), "high": max(row["ratios"])}, digits=2),
+                      f"{row['kept']:.2f}" if row["kept"] else "", f"{middle['load']:.2f}",
+                      answers(middle["ours_at"]), answers(middle["pytorch_at"])])
+    return f"{where(results)}. In brackets: answers.\n\n{table(heads, lines)}"
+
+
+def fidelity(results):
+    heads = ["", "tokens that agree: Tessera", "PyTorch", "pixels of the same tokens, PSNR (lowest), dB: Tessera", "PyTorch"]
+    names = MODELS | {"sftok-b": "SFTok-B, one step"}
+    rows = [[names.get(row["model"], row["model"]), *(f"{row[side]['tokens']:.2%}" for side in SIDES),
+             *(f"{row[side]['psnr']:.1f} ({row[side]['lowest_psnr']:.1f})" for side in SIDES)] for row in results["fidelity"]]
+    return f"{where(results)}; {results['fidelity'][0]['pictures']} pictures.\n\n{table(heads, rows)}"
+
+
+PARTS = {"engine": engine, "roofline": roofline, "scaling": scaling, "serving": serving, "fidelity": fidelity}
+
+
+def write(results):
+    """Puts what there is in its place; says which files have changed."""
+    results = json.loads(json.dumps(results))
+    for path in FILES:
+        text = before = open(path).read()
+        for name, part in PARTS.items():
+            if results.get(name):
+                marked = rf"(<!-- bench:{name} -->\n).*?(\n<!-- /bench:{name} -->)"
+                text = re.sub(marked, lambda m: m[1] + part(results) + m[2], text, flags=re.S)
+        if text != before:
+            with open(path, "w") as file:
+                file.write(text)
+            print(f"{os.path.relpath(path, ROOT)}: tables written", flush=True)
+
+
+if __name__ == "__main__":
+    write(json.load(open(sys.argv[1])))
