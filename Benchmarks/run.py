@@ -19,7 +19,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
-PARTS = ["engine", "fidelity"]
+PARTS = ["engine", "roofline", "fidelity"]
 
 
 def options():
