@@ -229,7 +229,10 @@ class Flood:
         if self.process.wait() != 0:
             raise SystemExit(f"flood: {self.process.stderr.read()}")
         self.out.seek(0)
-        return json.load(self.out)["classes"]
+        told = json.load(self.out)
+        # From the first request to the last answer.
+        self.seconds = told["seconds"]
+        return told["classes"]
 
 
 def line(name, how, cases):
