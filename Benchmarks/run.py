@@ -19,7 +19,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(HERE)
-PARTS = ["engine", "roofline", "serving", "fidelity"]
+PARTS = ["engine", "roofline", "scaling", "serving", "fidelity"]
 
 
 def options():
