@@ -3,6 +3,7 @@
 # make test                    sets up everything, lints, builds without warnings, tests
 # make load                    overload, slow, broken and idle clients, SIGTERM: each figure beside its bound (20 minutes)
 # make soak MINUTES=30         good, bad, slow and vanishing clients together
+# make bench MODELS=FOLDER     README's tables, measured beside PyTorch on an idle machine (20 minutes); PYTHON with torch
 # make conformance             real clients, tools and attacks against a running service; SKIP='slow fuzz' leaves out
 # make fuzz                    fuzzes the parsers with libFuzzer, SECONDS=60 each, TARGETS='http json …' for some
 # make asan, make tsan         the tests under AddressSanitizer, under ThreadSanitizer
@@ -14,6 +15,8 @@ LISTEN ?= 127.0.0.1:8080
 MODEL ?=
 ARGS ?=
 NAMES ?=
+MODELS ?=
+PYTHON ?= python3
 MINUTES ?= 30
 SECONDS ?= 60
 TARGETS ?=
@@ -23,7 +26,7 @@ BUILT_IN := Sources/tessera/Resources/revq-mini
 SHARE = $(DESTDIR)$(PREFIX)/share/tessera/revq-mini
 export SWIFT_BACKTRACE := enable=no
 
-.PHONY: setup build serve install test conformance lint format fuzz asan tsan arm64 load soak goldens clean
+.PHONY: setup build serve install test conformance lint format fuzz asan tsan arm64 load soak bench goldens clean
 
 setup:
 	@scripts/setup
@@ -55,6 +58,11 @@ load: build
 
 soak: build
 	python3 Benchmarks/load/soak.py --minutes $(MINUTES)
+
+bench: build
+	@if [ -z "$(MODELS)" ]; then echo "make bench MODELS=FOLDER [ARGS='--parts engine …']" >&2; exit 2; fi
+	$(SWIFT) build -c release --product tessera-bench
+	$(PYTHON) Benchmarks/run.py "$(MODELS)" $(ARGS)
 
 conformance: build
 	@conformance/run
