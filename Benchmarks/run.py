@@ -79,7 +79,8 @@ def measure(part, a, theirs, results):
         rows = results.get("engine") or engine.measure(a, theirs, rows=[("sftok-b", "encode"), ("sftok-b", "decode")])
         return compare.measure(a, rows)
     import fidelity
-    return fidelity.compare(a.models, fidelity.PICTURES, a.pictures)
+    rounded = [p for p in a.precisions if p != "fp32"]
+    return fidelity.compare(a.models, fidelity.PICTURES, a.pictures, rounded) if rounded else []
 
 
 def main():

@@ -112,10 +112,15 @@ def serving(results):
 
 
 def fidelity(results):
-    heads = ["", "tokens that agree: Tessera", "PyTorch", "pixels of the same tokens, PSNR (lowest), dB: Tessera", "PyTorch"]
     names = MODELS | {"sftok-b": "SFTok-B, one step"}
-    rows = [[names.get(row["model"], row["model"]), *(f"{row[side]['tokens']:.2%}" for side in SIDES),
-             *(f"{row[side]['psnr']:.1f} ({row[side]['lowest_psnr']:.1f})" for side in SIDES)] for row in results["fidelity"]]
+    sides = {"bf16": "bf16", "int8": "int8", "pytorch_bf16": "PyTorch's bf16"}
+    heads = ["tokens that agree with fp32's; pixels of the same tokens, PSNR (lowest), dB"]
+    heads += [name for side, name in sides.items() if side in results["fidelity"][0]]
+    rows = []
+    for row in results["fidelity"]:
+        rows.append([names.get(row["model"], row["model"]), *(
+            f"{row[side]['tokens']:.1%}; {row[side]['psnr']:.1f} ({row[side]['lowest_psnr']:.1f})"
+            for side in sides if side in row)])
     return f"{where(results)}; {results['fidelity'][0]['pictures']} pictures.\n\n{table(heads, rows)}"
 
 
