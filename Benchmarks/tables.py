@@ -93,7 +93,7 @@ def scaling(results):
 
 
 def serving(results):
-    heads = ["requests", "", "Tessera, images/s", "LitServe", "ratio", "/ engine's", "at, 1/s", "Tessera: p50, p99, ms",
+    heads = ["requests", "", "Tessera, images/s", "LitServe", "ratio", "HTTP / engine", "at equal load, 1/s", "Tessera: p50, p99, ms",
              "LitServe: p50, p99, ms"]
     lines = []
     for row in results["serving"]:
