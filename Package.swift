@@ -56,7 +56,7 @@ let package = Package(
         module("Batching", ["TokenizerCore"]),
         module("Training", ["Models", "Checkpoint", "Tensor", "CKernels", "ImageInput", "JSON", "TokenizerCore"]),
         module("Models", ["TokenizerCore", "Checkpoint", "Tensor", crypto]),
-        module("Checkpoint", ["JSON", "Yams", "CZlib"]),
+        module("Checkpoint", ["JSON", "Yams", "CZlib", crypto]),
         module("Tensor", ["CKernels", "COneDNN"]),
         module("ImageInput", ["TokenizerCore", "CCodecs"]),
         module("Evaluation", ["TokenizerCore"]),

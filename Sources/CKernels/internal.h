@@ -68,8 +68,10 @@ struct tk_winograd {
     long inputs, outputs;
     int activation, accumulate, doubles, rounded;
     const struct tk_kernels *kernels;
-    void *weights;
-    float *bias;
+    const void *weights;
+    const float *bias;
+    // Where they are its own.
+    void *owned;
 };
 
 enum { TK_QUANTIZED_PANEL = 64 };
@@ -79,9 +81,11 @@ struct tk_quantized {
     long outputs, inputs, padded;
     const struct tk_kernels *kernels;
     /// (outputs / panel, padded / 4, panel, 4).
-    int8_t *weights;
+    const int8_t *weights;
     /// Of each output: the step of its weights, their sum, what is added (or NULL). In the weights' memory.
-    float *steps, *sums, *bias;
+    const float *steps, *sums, *bias;
+    // Where the weights' memory is its own.
+    int8_t *owned;
 };
 
 extern const struct tk_kernels tk_kernels_sse2, tk_kernels_avx2, tk_kernels_avx512, tk_kernels_avx512vnni,

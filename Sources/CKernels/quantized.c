@@ -10,12 +10,19 @@ enum { QUADS = 4, ROWS = 24 };
 
 static long rounded_up(long n, long to) { return (n + to - 1) / to * to; }
 
+// Outputs in whole panels.
+static long columns_of(const tk_quantized *t) { return rounded_up(t->outputs, TK_QUANTIZED_PANEL); }
+
+static size_t bytes_of(const tk_quantized *t) {
+    return (size_t)(columns_of(t) * t->padded) + 3 * (size_t)columns_of(t) * sizeof(float);
+}
+
 // w ~ step * q, q of -127 to 127.
-static void quantize_output(tk_quantized *t, long output, const float *weights) {
+static void quantize_output(const tk_quantized *t, long output, const float *weights, float *steps, float *sums) {
     float most = 0;
     for (long i = 0; i < t->inputs; i++) most = fmaxf(most, fabsf(weights[i]));
     float step = most / 127, inverse = step > 0 ? 1 / step : 0;
-    int8_t *panel = t->weights + output / TK_QUANTIZED_PANEL * TK_QUANTIZED_PANEL * t->padded;
+    int8_t *panel = t->owned + output / TK_QUANTIZED_PANEL * TK_QUANTIZED_PANEL * t->padded;
     long of = output % TK_QUANTIZED_PANEL;
     double sum = 0;
     for (long i = 0; i < t->inputs; i++) {
@@ -23,35 +30,53 @@ static void quantize_output(tk_quantized *t, long output, const float *weights) 
         panel[i / QUADS * QUADS * TK_QUANTIZED_PANEL + of * QUADS + i % QUADS] = q;
         sum += q;
     }
-    t->steps[output] = step;
-    t->sums[output] = (float)(sum * step);
+    steps[output] = step;
+    sums[output] = (float)(sum * step);
 }
 
-tk_quantized *tk_quantized_create(long outputs, long inputs, const float *weights, const float *bias) {
+// Where everything is in the memory that begins with the weights.
+static void lay_out(tk_quantized *t, const void *weights, int has_bias) {
+    t->weights = weights;
+    t->steps = (const float *)(t->weights + columns_of(t) * t->padded);
+    t->sums = t->steps + columns_of(t);
+    t->bias = has_bias ? t->sums + columns_of(t) : NULL;
+}
+
+// Into memory of its own.
+static void pack(tk_quantized *t, const float *weights, const float *bias) {
+    t->owned = tk_allocate(bytes_of(t));
+    memset(t->owned, 0, bytes_of(t));
+    float *steps = (float *)(t->owned + columns_of(t) * t->padded), *sums = steps + columns_of(t);
+    if (bias) memcpy(sums + columns_of(t), bias, (size_t)t->outputs * sizeof(float));
+    for (long output = 0; output < t->outputs; output++)
+        quantize_output(t, output, weights + output * t->inputs, steps, sums);
+    lay_out(t, t->owned, bias != NULL);
+}
+
+tk_quantized *tk_quantized_create(long outputs, long inputs, const void *weights, size_t packed_bytes, const float *bias) {
     if (!tk_active()->multiply_bytes) return NULL;
     tk_quantized *t = calloc(1, sizeof *t);
     if (!t) abort();
-    t->outputs = outputs;
-    t->inputs = inputs;
-    t->padded = rounded_up(inputs, QUADS);
-    t->kernels = tk_active();
-    long columns = rounded_up(outputs, TK_QUANTIZED_PANEL);
-    size_t bytes = (size_t)(columns * t->padded), numbers = (size_t)columns * sizeof(float);
-    t->weights = tk_allocate(bytes + 3 * numbers);
-    memset(t->weights, 0, bytes + 3 * numbers);
-    t->steps = (float *)(t->weights + bytes);
-    t->sums = t->steps + columns;
-    if (bias) {
-        t->bias = t->sums + columns;
-        memcpy(t->bias, bias, (size_t)outputs * sizeof(float));
+    *t = (tk_quantized){
+        .outputs = outputs, .inputs = inputs, .padded = rounded_up(inputs, QUADS), .kernels = tk_active()};
+    if (!packed_bytes) pack(t, weights, bias);
+    else if (packed_bytes == bytes_of(t)) lay_out(t, weights, bias != NULL);
+    else {
+        free(t);
+        return NULL;
     }
-    for (long output = 0; output < outputs; output++) quantize_output(t, output, weights + output * inputs);
     return t;
+}
+
+const void *tk_quantized_weights(const tk_quantized *t, size_t *bytes, const float **bias) {
+    *bytes = bytes_of(t);
+    *bias = t->bias;
+    return t->weights;
 }
 
 void tk_quantized_free(tk_quantized *t) {
     if (!t) return;
-    free(t->weights);
+    free(t->owned);
     free(t);
 }
 

@@ -22,6 +22,10 @@ struct tk_tree {
     // most `cut` along `axis`, codes on the right at least.
     float *cuts;
     uint8_t *axes;
+    // All of these, one after another.
+    char *memory;
+    size_t bytes;
+    int is_owned;
 };
 
 // A book on its way into the tree: rows of a code's numbers and, in one more place, its id. They are moved as a whole, so
@@ -175,34 +179,77 @@ static int all_finite(const float *codes, long count) {
     return !others;
 }
 
-tk_tree *tk_tree_create(const float *codes, long books, long count, long d) {
-    if (!takes(count, d) || !all_finite(codes, books * count * d)) return NULL;
+// The next part of a tree, aligned to 64 bytes.
+static void *part(struct tk_tree *t, size_t bytes) {
+    char *here = t->memory ? t->memory + t->bytes : NULL;
+    t->bytes += (bytes + 63) / 64 * 64;
+    return here;
+}
+
+// Where everything is in the tree's memory, and how much there is of it, which doesn't need the memory.
+static void lay_out(struct tk_tree *t) {
+    size_t all = (size_t)t->books * (size_t)t->count, inner = (size_t)t->books * ((1UL << t->levels) - 1);
+    t->bytes = 0;
+    t->packed = part(t, all * (size_t)t->d * sizeof *t->packed);
+    t->order = part(t, all * sizeof *t->order);
+    t->place = part(t, all * sizeof *t->place);
+    t->cuts = part(t, inner * sizeof *t->cuts);
+    t->axes = part(t, inner);
+}
+
+static tk_tree *plan(long books, long count, long d) {
     struct tk_tree *t = tk_allocate(sizeof *t);
     *t = (struct tk_tree){.books = books, .count = count, .d = d};
     while (((long)LEAF << t->levels) < count) t->levels++;
-    size_t all = (size_t)books * (size_t)count, inner = (size_t)books * ((1UL << t->levels) - 1);
-    t->packed = tk_allocate(all * (size_t)d * sizeof *t->packed);
-    t->order = tk_allocate(all * sizeof *t->order);
-    t->place = tk_allocate(all * sizeof *t->place);
-    t->cuts = tk_allocate(inner * sizeof *t->cuts);
-    t->axes = tk_allocate(inner);
+    lay_out(t);
+    return t;
+}
+
+// What lies between the parts is written to files too.
+static void clear_ends(struct tk_tree *t) {
+    char *ends[] = {(char *)t->order, (char *)t->place, (char *)t->cuts, (char *)t->axes, t->memory + t->bytes};
+    for (int i = 0; i < 5; i++) memset(ends[i] - 64, 0, 64);
+}
+
+tk_tree *tk_tree_create(const float *codes, long books, long count, long d) {
+    if (!takes(count, d) || !all_finite(codes, books * count * d)) return NULL;
+    struct tk_tree *t = plan(books, count, d);
+    t->memory = tk_allocate(t->bytes);
+    t->is_owned = 1;
+    lay_out(t);
+    clear_ends(t);
     struct build b = {t, codes};
     tk_parallel(books, build_book, &b);
     return t;
 }
 
+tk_tree *tk_tree_open(const void *memory, size_t bytes, long books, long count, long d) {
+    if (!takes(count, d)) return NULL;
+    struct tk_tree *t = plan(books, count, d);
+    if (t->bytes != bytes) {
+        tk_tree_free(t);
+        return NULL;
+    }
+    t->memory = (char *)memory;
+    lay_out(t);
+    return t;
+}
+
+const void *tk_tree_memory(const tk_tree *t, size_t *bytes) {
+    *bytes = t->bytes;
+    return t->memory;
+}
+
 void tk_tree_free(tk_tree *t) {
     if (!t) return;
-    free(t->packed);
-    free(t->order);
-    free(t->place);
-    free(t->cuts);
-    free(t->axes);
+    if (t->is_owned) free(t->memory);
     free(t);
 }
 
 void tk_tree_copy(const tk_tree *t, long book, long id, float *out) {
     long place = t->place[book * t->count + id], first = 0, last = t->count;
+    // In a file that was damaged; see `tk_tree_open`.
+    if (place < 0 || place >= last) place = 0;
     for (int level = 0; level < t->levels; level++) {
         long middle = first + (last - first) / 2;
         if (place < middle) last = middle;
@@ -247,6 +294,8 @@ static void descend(struct descent *s, long node, int level, long first, long la
     }
     long middle = first + (last - first) / 2, inner = s->book * ((1L << t->levels) - 1) + node;
     int axis = t->axes[inner];
+    // In a file that was damaged; see `tk_tree_open`.
+    if (axis >= t->d) axis = 0;
     float beyond = s->query[axis] - t->cuts[inner], before = s->outside[axis];
     if (beyond < 0) descend(s, 2 * node + 1, level + 1, first, middle);
     else descend(s, 2 * node + 2, level + 1, middle, last);

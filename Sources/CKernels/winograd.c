@@ -9,27 +9,45 @@ enum { MOST_PANEL = 32, STRIP_BYTES = 400 << 10, LEAST_TILES = 18 };
 
 static long products(const tk_winograd *w) { return w->doubles ? 25 : 36; }
 
-tk_winograd *tk_winograd_create(long height, long width, long inputs, long outputs, const float *weights,
-                                const float *bias, int activation, int accumulate, int doubles, int rounded) {
+static size_t weights_bytes(const tk_winograd *w) {
+    return (size_t)(products(w) * w->inputs * w->outputs) * (w->rounded ? sizeof(uint16_t) : sizeof(float));
+}
+
+// Into memory of its own.
+static void pack(tk_winograd *w, const float *weights, const float *bias) {
+    size_t bytes = weights_bytes(w), added = (size_t)w->outputs * sizeof(float);
+    w->owned = tk_allocate(bytes + added);
+    w->kernels->winograd_pack(weights, w->inputs, w->outputs, w->doubles, w->rounded, w->owned);
+    w->weights = w->owned;
+    if (bias) w->bias = memcpy((char *)w->owned + bytes, bias, added);
+}
+
+tk_winograd *tk_winograd_create(long height, long width, long inputs, long outputs, const void *weights,
+                                size_t packed_bytes, const float *bias, int activation, int accumulate, int doubles,
+                                int rounded) {
     if (inputs % 16 != 0 || outputs % 32 != 0 || (rounded && tk_level() < TK_LEVEL_AVX512_BF16) ||
         (doubles && (height % 2 != 0 || width % 2 != 0))) return NULL;
     tk_winograd *w = calloc(1, sizeof *w);
     if (!w) abort();
-    *w = (tk_winograd){height, width, inputs, outputs, activation, accumulate, doubles, rounded, tk_active(), NULL, NULL};
-    size_t each = rounded ? sizeof(uint16_t) : sizeof(float);
-    w->weights = tk_allocate((size_t)(products(w) * inputs * outputs) * each);
-    w->kernels->winograd_pack(weights, inputs, outputs, doubles, rounded, w->weights);
-    if (bias) {
-        w->bias = tk_allocate((size_t)outputs * sizeof(float));
-        memcpy(w->bias, bias, (size_t)outputs * sizeof(float));
+    *w = (tk_winograd){height,  width,       inputs,  outputs, activation, accumulate, doubles,
+                       rounded, tk_active(), weights, bias,    NULL};
+    if (!packed_bytes) pack(w, weights, bias);
+    else if (packed_bytes != weights_bytes(w)) {
+        free(w);
+        return NULL;
     }
     return w;
 }
 
+const void *tk_winograd_weights(const tk_winograd *w, size_t *bytes, const float **bias) {
+    *bytes = weights_bytes(w);
+    *bias = w->bias;
+    return w->weights;
+}
+
 void tk_winograd_free(tk_winograd *w) {
     if (!w) return;
-    free(w->weights);
-    free(w->bias);
+    free(w->owned);
     free(w);
 }
 

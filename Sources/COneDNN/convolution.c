@@ -9,7 +9,7 @@ struct td_convolution {
     dnnl_primitive_t primitive;
     dnnl_memory_t x, y, weights, bias, scratch;
     size_t scratch_bytes;
-    char implementation[64];
+    char implementation[64], layout[TD_LAYOUT];
 };
 
 static dnnl_status_t describe(const struct td_shape *s, const float *bias, int activation, int accumulate, int type,
@@ -46,23 +46,25 @@ static dnnl_status_t describe(const struct td_shape *s, const float *bias, int a
     return status;
 }
 
-// Lays (out, in, kh, kw) out as the implementation asked for.
-static dnnl_status_t pack(dnnl_stream_t stream, dnnl_primitive_desc_t pd, const float *from, dnnl_memory_t *to) {
+// Lays (out, in, kh, kw) out as the implementation asked for, unless they are.
+static dnnl_status_t pack(td_convolution *c, dnnl_primitive_desc_t pd, const void *from, size_t packed_bytes) {
     const dnnl_memory_desc_t *wanted = dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
+    td_write_layout(wanted, c->layout);
+    if (packed_bytes) return td_adopt(wanted, from, packed_bytes, &c->weights);
     dnnl_memory_desc_t plain;
     dnnl_memory_desc_init_by_tag(&plain, 4, wanted->dims, dnnl_f32, dnnl_oihw);
-    return td_pack(stream, &plain, wanted, from, to);
+    return td_pack(c->stream, &plain, wanted, from, &c->weights);
 }
 
 static dnnl_status_t fill(td_convolution *c, const struct td_shape *shape, dnnl_primitive_desc_t pd,
-                          const float *weights, const float *bias) {
+                          const void *weights, size_t packed_bytes, const float *bias) {
     dnnl_engine_t engine = td_engine();
     const char *name = "";
     dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, (void *)&name);
     for (size_t i = 0; name[i] && i + 1 < sizeof c->implementation; i++) c->implementation[i] = name[i];
     dnnl_status_t status = dnnl_stream_create(&c->stream, engine, dnnl_stream_default_flags);
     if (status == dnnl_success) status = dnnl_primitive_create(&c->primitive, pd);
-    if (status == dnnl_success) status = pack(c->stream, pd, weights, &c->weights);
+    if (status == dnnl_success) status = pack(c, pd, weights, packed_bytes);
     if (status == dnnl_success)
         status = dnnl_memory_create(&c->x, dnnl_primitive_desc_query_md(pd, dnnl_query_src_md, 0), engine, NULL);
     if (status == dnnl_success)
@@ -71,18 +73,18 @@ static dnnl_status_t fill(td_convolution *c, const struct td_shape *shape, dnnl_
     c->scratch_bytes = described ? dnnl_memory_desc_get_size(described) : 0;
     if (status == dnnl_success && c->scratch_bytes)
         status = dnnl_memory_create(&c->scratch, described, engine, DNNL_MEMORY_NONE);
-    if (status == dnnl_success) status = td_copy_bias(bias, shape->out_channels, &c->bias);
+    if (status == dnnl_success) status = td_set_bias(bias, packed_bytes > 0, shape->out_channels, &c->bias);
     return status;
 }
 
-td_convolution *td_create(const struct td_shape *shape, const float *weights, const float *bias, int activation,
-                          int accumulate, int type, int *status) {
+td_convolution *td_create(const struct td_shape *shape, const void *weights, size_t packed_bytes, const float *bias,
+                          int activation, int accumulate, int type, int *status) {
     *status = dnnl_runtime_error;
     td_convolution *c = td_engine() ? calloc(1, sizeof *c) : NULL;
     dnnl_primitive_desc_t pd = NULL;
     if (!c) return NULL;
     *status = describe(shape, bias, activation, accumulate, type, &pd);
-    if (*status == dnnl_success) *status = fill(c, shape, pd, weights, bias);
+    if (*status == dnnl_success) *status = fill(c, shape, pd, weights, packed_bytes, bias);
     dnnl_primitive_desc_destroy(pd);
     if (*status == dnnl_success) return c;
     td_free(c);
@@ -105,6 +107,8 @@ int td_run(td_convolution *c, const void *x, float *y) {
     if (status == dnnl_success) status = dnnl_stream_wait(c->stream);
     return status;
 }
+
+struct td_packed td_packed_weights(const td_convolution *c) { return td_packed_of(c->weights, c->bias, c->layout); }
 
 const char *td_implementation(const td_convolution *c) { return c->implementation; }
 

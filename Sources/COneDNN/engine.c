@@ -1,4 +1,5 @@
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,7 +27,11 @@ static void cap_instructions(void) {
     if (!getenv("DNNL_MAX_CPU_ISA") && !getenv("ONEDNN_MAX_CPU_ISA")) dnnl_set_max_cpu_isa(dnnl_cpu_isa_avx512_core_bf16);
 }
 
+static char version[96];
+
 static void open_engine(void) {
+    const dnnl_version_t *v = dnnl_version();
+    snprintf(version, sizeof version, "oneDNN %d.%d.%d %.40s", v->major, v->minor, v->patch, v->hash);
     cap_instructions();
     if (pthread_key_create(&pad_of_thread, free_pad) != 0) return;
     if (dnnl_engine_create(&engine, dnnl_cpu, 0) != dnnl_success) engine = NULL;
@@ -75,12 +80,58 @@ dnnl_status_t td_pack(dnnl_stream_t stream, const dnnl_memory_desc_t *plain, con
     return status;
 }
 
-dnnl_status_t td_copy_bias(const float *bias, long count, dnnl_memory_t *to) {
+// Where dimensions are padded, the library writes zeros there whenever it is handed the memory.
+static int is_padded(const dnnl_memory_desc_t *d) {
+    for (int i = 0; i < d->ndims; i++)
+        if (d->padded_dims[i] != d->dims[i]) return 1;
+    return 0;
+}
+
+dnnl_status_t td_adopt(const dnnl_memory_desc_t *wanted, const void *packed, size_t bytes, dnnl_memory_t *to) {
+    if (bytes != dnnl_memory_desc_get_size(wanted)) return dnnl_invalid_arguments;
+    if (!is_padded(wanted)) return dnnl_memory_create(to, wanted, engine, (void *)packed);
+    void *copy = NULL;
+    dnnl_status_t status = dnnl_memory_create(to, wanted, engine, DNNL_MEMORY_ALLOCATE);
+    if (status == dnnl_success) status = dnnl_memory_get_data_handle(*to, &copy);
+    if (status == dnnl_success) memcpy(copy, packed, bytes);
+    return status;
+}
+
+const char *td_version(void) {
+    td_engine();
+    return version;
+}
+
+void td_write_layout(const dnnl_memory_desc_t *d, char out[TD_LAYOUT]) {
+    // Of other formats than blocks, none of which is asked for here, it says too little: they fit nothing.
+    const dnnl_blocking_desc_t *b = &d->format_desc.blocking;
+    int at = 0, isBlocks = d->format_kind == dnnl_blocked && d->extra.flags == 0;
+    at = snprintf(out, TD_LAYOUT, "%s type %d offset %ld", isBlocks ? "blocks" : "", d->data_type, (long)d->offset0);
+    for (int i = 0; isBlocks && i < d->ndims && at < TD_LAYOUT; i++)
+        at += snprintf(out + at, (size_t)(TD_LAYOUT - at), ", %ld of %ld by %ld", (long)d->dims[i],
+                       (long)d->padded_dims[i], (long)b->strides[i]);
+    for (int i = 0; isBlocks && i < b->inner_nblks && at < TD_LAYOUT; i++)
+        at += snprintf(out + at, (size_t)(TD_LAYOUT - at), ", block %ld of %ld", (long)b->inner_blks[i],
+                       (long)b->inner_idxs[i]);
+    if (!isBlocks || at >= TD_LAYOUT) out[0] = 0;
+}
+
+struct td_packed td_packed_of(dnnl_memory_t weights, dnnl_memory_t bias, const char *layout) {
+    const dnnl_memory_desc_t *described = NULL;
+    void *data = NULL, *added = NULL;
+    dnnl_memory_get_memory_desc(weights, &described);
+    dnnl_memory_get_data_handle(weights, &data);
+    if (bias) dnnl_memory_get_data_handle(bias, &added);
+    return (struct td_packed){data, dnnl_memory_desc_get_size(described), added, layout};
+}
+
+dnnl_status_t td_set_bias(const float *bias, int stays, long count, dnnl_memory_t *to) {
     if (!bias) return dnnl_success;
     dnnl_dims_t dims = {count};
     dnnl_memory_desc_t described;
     void *copy = NULL;
     dnnl_memory_desc_init_by_tag(&described, 1, dims, dnnl_f32, dnnl_x);
+    if (stays) return dnnl_memory_create(to, &described, engine, (void *)bias);
     dnnl_status_t status = dnnl_memory_create(to, &described, engine, DNNL_MEMORY_ALLOCATE);
     if (status == dnnl_success) status = dnnl_memory_get_data_handle(*to, &copy);
     if (status == dnnl_success) memcpy(copy, bias, (size_t)count * sizeof *bias);

@@ -13,7 +13,15 @@ void *td_scratchpad(size_t bytes);
 /// Lays out `from`, described by `plain`, as `wanted`, in memory of its own.
 dnnl_status_t td_pack(dnnl_stream_t stream, const dnnl_memory_desc_t *plain, const dnnl_memory_desc_t *wanted,
                       const void *from, dnnl_memory_t *to);
-/// A bias's copy; nothing where it is NULL.
-dnnl_status_t td_copy_bias(const float *bias, long count, dnnl_memory_t *to);
+/// Memory over bytes that were packed as `wanted` before; fails where that takes another number of them.
+dnnl_status_t td_adopt(const dnnl_memory_desc_t *wanted, const void *packed, size_t bytes, dnnl_memory_t *to);
+/// A bias, copied or where it lies; nothing where it is NULL.
+dnnl_status_t td_set_bias(const float *bias, int stays, long count, dnnl_memory_t *to);
+
+enum { TD_LAYOUT = 512 };
+/// `out` gets all that decides where a weight lies.
+void td_write_layout(const dnnl_memory_desc_t *described, char out[TD_LAYOUT]);
+/// Of a layer with this bias, or NULL, and this layout.
+struct td_packed td_packed_of(dnnl_memory_t weights, dnnl_memory_t bias, const char *layout);
 
 #endif

@@ -24,6 +24,7 @@ struct td_matmul {
     dnnl_memory_t weights, bias;
     struct plan *plans;
     size_t count;
+    char layout[TD_LAYOUT];
 };
 
 static dnnl_data_type_t type_of(int type) { return type == TD_BF16 ? dnnl_bf16 : dnnl_f32; }
@@ -110,9 +111,9 @@ static struct plan *plan_for(td_matmul *t, const struct form *form, dnnl_status_
     return *status == dnnl_success ? &grown[t->count++] : NULL;
 }
 
-static dnnl_status_t fill(td_matmul *t, long rows, const float *weights, const float *bias) {
+static dnnl_status_t fill(td_matmul *t, long rows, const void *weights, size_t packed_bytes, const float *bias) {
     dnnl_status_t status = dnnl_stream_create(&t->stream, td_engine(), dnnl_stream_default_flags);
-    if (status == dnnl_success) status = td_copy_bias(bias, t->outputs, &t->bias);
+    if (status == dnnl_success) status = td_set_bias(bias, packed_bytes > 0, t->outputs, &t->bias);
     if (status != dnnl_success) return status;
     struct form form = {.rows = rows, .y_type = TD_F32};
     dnnl_dims_t dims = {t->inputs, t->outputs}, strides = {1, t->inputs};
@@ -123,25 +124,29 @@ static dnnl_status_t fill(td_matmul *t, long rows, const float *weights, const f
     status = describe(t, &form, &any, &pd);
     if (status == dnnl_success) {
         t->packed = *dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
-        status = td_pack(t->stream, &plain, &t->packed, weights, &t->weights);
+        td_write_layout(&t->packed, t->layout);
+        status = packed_bytes ? td_adopt(&t->packed, weights, packed_bytes, &t->weights)
+                           : td_pack(t->stream, &plain, &t->packed, weights, &t->weights);
     }
     dnnl_primitive_desc_destroy(pd);
     return status;
 }
 
-td_matmul *td_matmul_create(long rows, long outputs, long inputs, const float *weights, const float *bias, int type,
-                            int *status) {
+td_matmul *td_matmul_create(long rows, long outputs, long inputs, const void *weights, size_t packed_bytes, const float *bias,
+                            int type, int *status) {
     *status = dnnl_runtime_error;
     td_matmul *t = td_engine() ? calloc(1, sizeof *t) : NULL;
     if (!t) return NULL;
     t->outputs = outputs;
     t->inputs = inputs;
     t->type = type;
-    *status = fill(t, rows, weights, bias);
+    *status = fill(t, rows, weights, packed_bytes, bias);
     if (*status == dnnl_success) return t;
     td_matmul_free(t);
     return NULL;
 }
+
+struct td_packed td_matmul_packed_weights(const td_matmul *t) { return td_packed_of(t->weights, t->bias, t->layout); }
 
 int td_matmul_run(td_matmul *t, long rows, const void *x, int activation, int accumulate, void *y, int y_type) {
     struct form form = {rows, y_type, activation, accumulate != 0};

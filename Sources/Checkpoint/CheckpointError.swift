@@ -35,6 +35,7 @@ public enum CheckpointError: Error, Sendable, Equatable, CustomStringConvertible
     case several([CheckpointError])
     /// A JSON or YAML file that can't be read as a configuration.
     case config(path: String, reason: String)
+    case packed(path: String, PackedDefect)
 
     /// One line of at most 2,000 characters, whatever names the file holds.
     public var description: String {
@@ -74,6 +75,7 @@ public enum CheckpointError: Error, Sendable, Equatable, CustomStringConvertible
         case .spareTensors(let path, let tensors): Self.describe(spare: tensors, path: path)
         case .several(let defects): Self.describe(several: defects)
         case .config(let path, let reason): "\(path): \(reason)"
+        case .packed(let path, let defect): "\(path): \(defect)"
         }
     }
 

@@ -33,6 +33,9 @@ public final class CheckpointFile: Sendable {
         tensors = contents.tensors.compactMapValues { try? $0.get().info }
     }
 
+    /// Of the file as it was opened.
+    public var stamp: FileStamp { mapping.stamp }
+
     /// Names of all tensors, unusable ones included.
     public var names: some Collection<String> & Sendable { contents.tensors.keys }
 

@@ -8,6 +8,8 @@ struct MappedFile: ~Copyable, @unchecked Sendable {
 
     /// The whole file, at least one byte, page-aligned.
     let bytes: UnsafeRawBufferPointer
+    /// Of the file that is mapped, whatever has its name by now.
+    let stamp: FileStamp
 
     /// Throws `unreadable`, `notAFile` or `empty`.
     init(path: String) throws(CheckpointError) {
@@ -20,10 +22,11 @@ struct MappedFile: ~Copyable, @unchecked Sendable {
         guard status.st_mode & S_IFMT == S_IFREG else { throw .notAFile(path: path) }
         let size = Int(status.st_size)
         guard size > 0 else { throw .empty(path: path) }
-        guard let address = mmap(nil, size, PROT_READ, MAP_PRIVATE, descriptor, 0), address != MAP_FAILED else {
+        guard let address = mmap(nil, size, PROT_READ, MAP_SHARED, descriptor, 0), address != MAP_FAILED else {
             throw Self.systemError(path)
         }
         bytes = UnsafeRawBufferPointer(start: address, count: size)
+        stamp = FileStamp(status)
     }
 
     /// Lets the pages under a part go, so that a file read through doesn't stay resident beside what was made of it.

@@ -1,37 +1,47 @@
 import Checkpoint
 import Tensor
 
-/// Layers straight from a checkpoint: each checks the names and shapes it needs and says which tensor is wrong.
+/// Layers straight from a checkpoint: each checks the names and shapes it needs and says which tensor is wrong. Or, where
+/// they were packed before, on what was packed.
 struct LayerScope {
     private let tensors: TensorScope
     /// Of the layers that are made from it.
     let arithmetic: Compute.Arithmetic
+    private let origin: WeightOrigin
+    /// Before the names of this file's layers among those of a model's other files.
+    private let part: String
 
-    init(file: CheckpointFile, _ arithmetic: Compute.Arithmetic) {
-        self.init(TensorScope(file: file), arithmetic)
+    init(file: CheckpointFile, _ arithmetic: Compute.Arithmetic, _ origin: WeightOrigin = .tensors, part: String = "") {
+        self.init(TensorScope(file: file), arithmetic, origin, part)
     }
 
-    private init(_ tensors: TensorScope, _ arithmetic: Compute.Arithmetic) {
+    private init(
+        _ tensors: TensorScope, _ arithmetic: Compute.Arithmetic, _ origin: WeightOrigin, _ part: String
+    ) {
         self.tensors = tensors
         self.arithmetic = arithmetic
+        self.origin = origin
+        self.part = part
     }
 
     var file: CheckpointFile { tensors.file }
     var prefix: String { tensors.prefix }
 
-    func scope(_ path: String) -> LayerScope { LayerScope(tensors.scope(path), arithmetic) }
+    func scope(_ path: String) -> LayerScope { LayerScope(tensors.scope(path), arithmetic, origin, part) }
 
     /// The same tensors, for layers that compute in float32 whatever the others do.
-    var exact: LayerScope { LayerScope(tensors, .float32) }
+    var exact: LayerScope { LayerScope(tensors, .float32, origin, part) }
 
     /// The same tensors, for layers that lose too much by 8 bits.
-    var unquantized: LayerScope { LayerScope(tensors, arithmetic.unquantized) }
+    var unquantized: LayerScope { LayerScope(tensors, arithmetic.unquantized, origin, part) }
 
     func has(_ name: String) -> Bool { tensors.has(name) }
 
     func childIndices(_ path: String = "") -> [Int] { tensors.childIndices(path) }
 
+    /// As `TensorScope.requireSound`, which was so where the model was packed.
     func requireSound(ignoring ignored: [String] = []) throws(CheckpointError) {
+        if case .packed = origin { return }
         try tensors.requireSound(ignoring: ignored)
     }
 
@@ -57,7 +67,55 @@ struct LayerScope {
         return found
     }
 
-    /// The tensor `name`, which must have shape `shape`. Where it is missing or misshapen, that is recorded for
+    /// The layer `name`: on what was packed of it, where the model is packed, else newly made.
+    ///
+    /// - Parameters:
+    ///   - name: no other layer of the model has it. Where there is one, the layer's tensors' own.
+    ///   - made: from tensors.
+    ///   - mapped: from what was packed; throws `LibraryError` where that doesn't fit.
+    func layer<Layer: PackableLayer>(
+        _ name: String, made: () throws -> Layer, mapped: (PackedLayer) throws -> Layer
+    ) throws -> Layer {
+        switch origin {
+        case .tensors: return try made()
+        case .packing(let packing):
+            let layer = try made()
+            packing.add(part + prefix + name, layer.packed)
+            return layer
+        case .packed(let model):
+            return try model.naming(part + prefix + name) { try mapped(try model.layer(part + prefix + name)) }
+        }
+    }
+
+    /// The same for numbers that are used as they are.
+    func numbers(_ name: String, count: Int, made: () throws -> FloatBuffer) throws -> FloatBuffer {
+        switch origin {
+        case .tensors: return try made()
+        case .packing(let packing):
+            let numbers = try made()
+            packing.add(part + prefix + name, numbers.packed)
+            return numbers
+        case .packed(let model):
+            let packed = try model.layer(part + prefix + name)
+            do {
+                return try FloatBuffer(count: count, packed: packed)
+            } catch {
+                throw model.misfit(part + prefix + name, error)
+            }
+        }
+    }
+
+    /// The tensor `name`, to be used as it is.
+    func numbers(_ name: String, _ shape: [Int]) throws -> FloatBuffer {
+        try numbers(name, count: shape.reduce(1, *)) { try buffer(name, shape) }
+    }
+
+    func numbersIfPresent(_ name: String, _ shape: [Int]) throws -> FloatBuffer? {
+        guard has(name) else { return nil }
+        return try numbers(name, shape)
+    }
+
+    /// The tensor `name`, for a layer to be made from, which must have shape `shape`. Where it is missing or misshapen, that is recorded for
     /// `requireSound` and zeros stand in, so that a wrong file's defects are told together.
     func buffer(_ name: String, _ shape: [Int]) throws(CheckpointError) -> FloatBuffer {
         let full: String
@@ -93,15 +151,23 @@ struct LayerScope {
 
     /// `name.weight` (outputs, inputs), or (outputs, inputs, 1, 1) where it was a 1x1 convolution; `name.bias` if there.
     func linear(_ name: String, inputs: Int, outputs: Int, pointwise: Bool = false) throws -> Linear {
-        let shape = pointwise ? [outputs, inputs, 1, 1] : [outputs, inputs]
-        let weight = try buffer(name + ".weight", shape)
-        let bias = try bufferIfPresent(name + ".bias", [outputs])
-        return try Linear(inputs: inputs, outputs: outputs, weight: weight, bias: bias, arithmetic: arithmetic)
+        try linear(name, inputs: inputs, outputs: outputs) {
+            let weight = try buffer(name + ".weight", pointwise ? [outputs, inputs, 1, 1] : [outputs, inputs])
+            let bias = try bufferIfPresent(name + ".bias", [outputs])
+            return try Linear(inputs: inputs, outputs: outputs, weight: weight, bias: bias, arithmetic: arithmetic)
+        }
+    }
+
+    /// A product in this scope's arithmetic that `made` makes from tensors in a way of its own.
+    func linear(_ name: String, inputs: Int, outputs: Int, made: () throws -> Linear) throws -> Linear {
+        try layer(name, made: made) {
+            try Linear(inputs: inputs, outputs: outputs, packed: $0, arithmetic: arithmetic)
+        }
     }
 
     /// `name.weight` and `name.bias` of a normalisation.
-    func affine(_ name: String, width: Int) throws(CheckpointError) -> Affine {
-        Affine(gain: try buffer(name + ".weight", [width]), bias: try buffer(name + ".bias", [width]))
+    func affine(_ name: String, width: Int) throws -> Affine {
+        Affine(gain: try numbers(name + ".weight", [width]), bias: try numbers(name + ".bias", [width]))
     }
 
     /// As `affine`, for a normalisation of 32 groups.
@@ -116,19 +182,38 @@ struct LayerScope {
     func convolution(
         _ name: String, _ shape: Convolution.Shape, activation: Activation = .none, accumulate: Bool = false
     ) throws -> Convolution {
-        let weight = try buffer(name + ".weight", [shape.outputs, shape.inputs, shape.kernel, shape.kernel])
-        let bias = try bufferIfPresent(name + ".bias", [shape.outputs])
-        return try Convolution(
-            shape, weight: weight, bias: bias, activation: activation, accumulate: accumulate, arithmetic: arithmetic)
+        try convolution(name, shape, activation: activation, accumulate: accumulate) {
+            let weight = try buffer(name + ".weight", [shape.outputs, shape.inputs, shape.kernel, shape.kernel])
+            let bias = try bufferIfPresent(name + ".bias", [shape.outputs])
+            return try Convolution(
+                shape, weight: weight, bias: bias, activation: activation, accumulate: accumulate,
+                arithmetic: arithmetic)
+        }
+    }
+
+    /// One that `made` makes from tensors in a way of its own, of this shape and in this scope's arithmetic.
+    func convolution(
+        _ name: String, _ shape: Convolution.Shape, activation: Activation = .none, accumulate: Bool = false,
+        made: () throws -> Convolution
+    ) throws -> Convolution {
+        try layer(name, made: made) {
+            try Convolution(
+                shape, packed: $0, activation: activation, accumulate: accumulate, arithmetic: arithmetic)
+        }
     }
 
     /// `name.weight` (outputs, inputs, 3, 3) applied after nearest-neighbour upsampling.
     func upsampling(_ name: String, inputs: Int, outputs: Int, height: Int, width: Int) throws -> UpsamplingConvolution
     {
-        let weight = try buffer(name + ".weight", [outputs, inputs, 3, 3])
-        let bias = try bufferIfPresent(name + ".bias", [outputs])
-        return try UpsamplingConvolution(
-            inputs: inputs, outputs: outputs, height: height, width: width, weight: weight, bias: bias,
-            arithmetic: arithmetic)
+        try layer(name) {
+            let weight = try buffer(name + ".weight", [outputs, inputs, 3, 3])
+            let bias = try bufferIfPresent(name + ".bias", [outputs])
+            return try UpsamplingConvolution(
+                inputs: inputs, outputs: outputs, height: height, width: width, weight: weight, bias: bias,
+                arithmetic: arithmetic)
+        } mapped: {
+            try UpsamplingConvolution(
+                inputs: inputs, outputs: outputs, height: height, width: width, packed: $0, arithmetic: arithmetic)
+        }
     }
 }

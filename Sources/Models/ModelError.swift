@@ -6,10 +6,12 @@ public enum ModelError: Error, Sendable, CustomStringConvertible {
     case config(String)
     /// Tensors don't make up a model that is known.
     case structure(String)
+    /// Packed weights are for something else than what is loaded.
+    case packed(String)
 
     public var description: String {
         switch self {
-        case .folder(let text), .config(let text), .structure(let text): text
+        case .folder(let text), .config(let text), .structure(let text), .packed(let text): text
         }
     }
 }

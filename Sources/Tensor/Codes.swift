@@ -3,7 +3,7 @@ import CKernels
 /// Codebooks searched by Euclidean distance in float32: `books` books of `count` codes of `dimensions` numbers.
 ///
 /// The winner is that of an exhaustive search, however it is found.
-public final class Codebooks {
+public final class Codebooks: PackableLayer {
     /// Codes of a book from which on it is a tree: reading smaller ones whole takes no longer than the network's least
     /// convolution.
     private static let treeCount = 32_768
@@ -16,6 +16,8 @@ public final class Codebooks {
     private let transposed: FloatBuffer
     /// Few are read for a query; a code takes 8 bytes more.
     private let tree: OpaquePointer?
+    /// Of packed codebooks that weren't made here.
+    private let owner: AnyObject?
 
     /// - Parameters:
     ///   - codes: (books, count, dimensions).
@@ -25,11 +27,41 @@ public final class Codebooks {
         self.count = count
         self.dimensions = dimensions
         precondition(codes.count == books * count * dimensions)
+        owner = nil
         let wantsTree = isTree ?? (count >= Self.treeCount)
         tree = wantsTree ? tk_tree_create(codes.data, books, count, dimensions) : nil
         transposed =
             tree == nil
             ? Self.transposed(codes, books: books, count: count, dimensions: dimensions) : FloatBuffer(count: 0)
+    }
+
+    /// On what codebooks of this size packed.
+    ///
+    /// - Throws: `LibraryError` where they are packed in another way.
+    public init(
+        books: Int, count: Int, dimensions: Int, packed: PackedLayer, isTree: Bool? = nil
+    ) throws(LibraryError) {
+        self.books = books
+        self.count = count
+        self.dimensions = dimensions
+        owner = packed.owner
+        let memory = try packed.weights
+        let wantsTree = isTree ?? (count >= Self.treeCount)
+        tree = wantsTree ? tk_tree_open(memory.baseAddress, memory.count, books, count, dimensions) : nil
+        transposed = tree == nil ? try packed.floats(0, books * count * dimensions) : FloatBuffer(count: 0)
+        try packed.require(self.packed.layout)
+    }
+
+    public var packed: PackedLayer {
+        let sizes = "\(books) x \(count) x \(dimensions)"
+        guard let tree else {
+            return PackedLayer(
+                layout: "codes \(sizes)", parts: [UnsafeRawBufferPointer(transposed.buffer)], owner: self)
+        }
+        var bytes = 0
+        let memory = tk_tree_memory(tree, &bytes)
+        return PackedLayer(
+            layout: "tree \(sizes)", parts: [UnsafeRawBufferPointer(start: memory, count: bytes)], owner: self)
     }
 
     deinit { tk_tree_free(tree) }

@@ -1,4 +1,5 @@
 import CKernels
+import COneDNN
 
 /// The threads and instructions that kernels, OpenBLAS and oneDNN use for the calling thread's work.
 public enum Compute {
@@ -44,6 +45,9 @@ public enum Compute {
             }
         }
     }
+
+    /// What lays out the weights of convolutions and, from AVX-512 on, of products: its name and exact version.
+    public static var library: String { String(cString: td_version()) }
 
     /// The level in force.
     public static var level: Level { Level(rawValue: tk_level()) ?? .sse2 }

@@ -2,7 +2,7 @@ import CKernels
 import COneDNN
 
 /// A square convolution on oneDNN with zero padding, for one input size. Weights are packed once, at load.
-public final class Convolution {
+public final class Convolution: PackableLayer {
     /// Geometry. The padding of a 3x3 is 1 on every side unless told otherwise.
     public struct Shape: Sendable {
         public var inputs: Int
@@ -55,6 +55,31 @@ public final class Convolution {
     public let shape: Shape
     private let arithmetic: Compute.Arithmetic
     private let implementation: Implementation
+    /// Of packed weights that weren't made here.
+    private let owner: AnyObject?
+
+    /// What a convolution is made from: numbers in PyTorch's order, which are packed, or what was packed before.
+    fileprivate struct Weights {
+        let data: UnsafeRawPointer?
+        /// 0 for numbers that are to be packed.
+        let packedBytes: Int
+        let bias: UnsafePointer<Float>?
+
+        init(_ weight: borrowing FloatBuffer, _ bias: borrowing FloatBuffer?) {
+            data = UnsafeRawPointer(weight.data)
+            packedBytes = 0
+            switch bias {
+            case .some(let bias): self.bias = UnsafePointer(bias.data)
+            case .none: self.bias = nil
+            }
+        }
+
+        init(_ packed: PackedLayer, outputs: Int) throws(LibraryError) {
+            let part = try packed.weights
+            (data, packedBytes) = (part.baseAddress, part.count)
+            bias = try packed.bias(outputs)
+        }
+    }
 
     /// - Parameters:
     ///   - weight: (outputs, inputs, kernel, kernel); copied.
@@ -65,47 +90,84 @@ public final class Convolution {
         activation: Activation = .none, accumulate: Bool = false, method: Method = .automatic,
         arithmetic: Compute.Arithmetic = .float32
     ) throws(LibraryError) {
+        precondition(weight.count == shape.outputs * shape.inputs * shape.kernel * shape.kernel)
         self.shape = shape
         let arithmetic = arithmetic.unquantized
         self.arithmetic = arithmetic
+        owner = nil
+        implementation = try Self.implementation(
+            shape, Weights(weight, bias), activation, accumulate: accumulate, method, arithmetic)
+    }
+
+    /// On what a convolution made alike packed, at the level in force.
+    ///
+    /// - Throws: `LibraryError` where it is packed in another way.
+    public init(
+        _ shape: Shape, packed: PackedLayer, activation: Activation = .none, accumulate: Bool = false,
+        arithmetic: Compute.Arithmetic = .float32
+    ) throws(LibraryError) {
+        self.shape = shape
+        let arithmetic = arithmetic.unquantized
+        self.arithmetic = arithmetic
+        owner = packed.owner
+        implementation = try Self.implementation(
+            shape, Weights(packed, outputs: shape.outputs), activation, accumulate: accumulate, .automatic, arithmetic)
+        try packed.require(self.packed.layout)
+    }
+
+    public var packed: PackedLayer {
+        switch implementation {
+        case .direct(let handle):
+            let packed = td_packed_weights(handle)
+            return PackedLayer(
+                layout: "convolution \(arithmetic), \(String(cString: packed.layout))", weights: packed.weights,
+                bytes: packed.bytes, bias: packed.bias, outputs: shape.outputs, owner: self)
+        case .winograd(let handle): return Self.packed(winograd: handle, shape, arithmetic, owner: self)
+        }
+    }
+
+    fileprivate static func packed(
+        winograd handle: OpaquePointer, _ shape: Shape, _ arithmetic: Compute.Arithmetic, owner: AnyObject
+    ) -> PackedLayer {
+        var bytes = 0
+        var bias: UnsafePointer<Float>?
+        let weights = tk_winograd_weights(handle, &bytes, &bias)
+        return PackedLayer(
+            layout: "winograd \(arithmetic) \(Compute.level), \(shape.outputs) x \(shape.inputs)", weights: weights,
+            bytes: bytes, bias: bias, outputs: shape.outputs, owner: owner)
+    }
+
+    private static func implementation(
+        _ shape: Shape, _ weights: Weights, _ activation: Activation, accumulate: Bool, _ method: Method,
+        _ arithmetic: Compute.Arithmetic
+    ) throws(LibraryError) -> Implementation {
         precondition(arithmetic.isNative)
-        precondition(weight.count == shape.outputs * shape.inputs * shape.kernel * shape.kernel)
         precondition(!accumulate || activation == .none, "an activation of a sum isn't the sum of activations")
         if method == .winograd || (method == .automatic && shape.winogradPays),
-            let handle = Self.winograd(shape, weight, bias, activation, accumulate: accumulate, arithmetic)
+            let handle = winograd(shape, weights, activation, accumulate: accumulate, arithmetic)
         {
-            implementation = .winograd(handle)
-            return
+            return .winograd(handle)
         }
         guard method != .winograd else {
             throw LibraryError(description: "no Winograd kernel for the convolution \(shape)")
         }
-        implementation = .direct(
-            try Self.direct(
-                shape, weight.data, Self.pointer(bias), activation: activation, accumulate: accumulate, arithmetic))
-    }
-
-    private static func pointer(_ bias: borrowing FloatBuffer?) -> UnsafeMutablePointer<Float>? {
-        switch bias {
-        case .some(let bias): bias.data
-        case .none: nil
-        }
+        return .direct(
+            try direct(shape, weights, activation: activation, accumulate: accumulate, arithmetic))
     }
 
     /// - Parameter doubles: of a picture of half the shape's height and width, doubled.
     fileprivate static func winograd(
-        _ shape: Shape, _ weight: borrowing FloatBuffer, _ bias: borrowing FloatBuffer?,
-        _ activation: Activation = .none, accumulate: Bool = false, doubles: Bool = false,
-        _ arithmetic: Compute.Arithmetic
+        _ shape: Shape, _ weights: Weights, _ activation: Activation = .none, accumulate: Bool = false,
+        doubles: Bool = false, _ arithmetic: Compute.Arithmetic
     ) -> OpaquePointer? {
         tk_winograd_create(
-            shape.height, shape.width, shape.inputs, shape.outputs, weight.data, pointer(bias), activation.rawValue,
-            accumulate ? 1 : 0, doubles ? 1 : 0, arithmetic == .bfloat16 ? 1 : 0)
+            shape.height, shape.width, shape.inputs, shape.outputs, weights.data, weights.packedBytes, weights.bias,
+            activation.rawValue, accumulate ? 1 : 0, doubles ? 1 : 0, arithmetic == .bfloat16 ? 1 : 0)
     }
 
     private static func direct(
-        _ shape: Shape, _ weight: UnsafePointer<Float>, _ bias: UnsafePointer<Float>?, activation: Activation,
-        accumulate: Bool, _ arithmetic: Compute.Arithmetic
+        _ shape: Shape, _ weights: Weights, activation: Activation, accumulate: Bool,
+        _ arithmetic: Compute.Arithmetic
     ) throws(LibraryError) -> OpaquePointer {
         var geometry = td_shape(
             in_channels: shape.inputs, out_channels: shape.outputs, height: shape.height, width: shape.width,
@@ -121,7 +183,11 @@ public final class Convolution {
         }
         var status: Int32 = 0
         let type = Int32(arithmetic == .bfloat16 ? TD_BF16 : TD_F32)
-        guard let handle = td_create(&geometry, weight, bias, following, accumulate ? 1 : 0, type, &status) else {
+        guard
+            let handle = td_create(
+                &geometry, weights.data, weights.packedBytes, weights.bias, following, accumulate ? 1 : 0, type,
+                &status)
+        else {
             throw LibraryError(
                 description: "oneDNN can't make the convolution \(shape), \(arithmetic): status \(status)")
         }
@@ -183,7 +249,7 @@ public final class Convolution {
 /// By Winograd where that pays: 25 products for 16 pixels, since rows and columns come in pairs. Else as four 2x2
 /// convolutions of the small picture: each output pixel sees every input pixel under its 3x3 window once, with the weights
 /// that fall on it summed (4 taps for 9).
-public final class UpsamplingConvolution {
+public final class UpsamplingConvolution: PackableLayer {
     private enum Implementation {
         case phases([Convolution])
         case winograd(OpaquePointer)
@@ -191,6 +257,9 @@ public final class UpsamplingConvolution {
 
     private let implementation: Implementation
     private let large: Convolution.Shape
+    private let arithmetic: Compute.Arithmetic
+    /// Of packed weights that weren't made here.
+    private let owner: AnyObject?
 
     /// - Parameters:
     ///   - height: of the small picture, as `width`.
@@ -202,9 +271,11 @@ public final class UpsamplingConvolution {
     ) throws(LibraryError) {
         precondition(weight.count == outputs * inputs * 9)
         let arithmetic = arithmetic.unquantized
+        self.arithmetic = arithmetic
         large = Convolution.Shape(inputs: inputs, outputs: outputs, height: 2 * height, width: 2 * width)
+        owner = nil
         if method == .winograd || (method == .automatic && large.winogradPays),
-            let handle = Convolution.winograd(large, weight, bias, doubles: true, arithmetic)
+            let handle = Convolution.winograd(large, .init(weight, bias), doubles: true, arithmetic)
         {
             implementation = .winograd(handle)
             return
@@ -214,14 +285,52 @@ public final class UpsamplingConvolution {
         }
         var phases: [Convolution] = []
         for phase in 0..<4 {
-            let (row, column) = (phase / 2, phase % 2)
-            let folded = UpsamplingConvolution.fold(weight, pairs: inputs * outputs, row: row, column: column)
-            let shape = Convolution.Shape(
-                inputs: inputs, outputs: outputs, height: height, width: width, kernel: 2,
-                padding: (1 - row, 1 - column, row, column))
-            phases.append(try Convolution(shape, weight: folded, bias: bias, arithmetic: arithmetic))
+            let folded = UpsamplingConvolution.fold(
+                weight, pairs: inputs * outputs, row: phase / 2, column: phase % 2)
+            phases.append(
+                try Convolution(Self.shape(large, phase: phase), weight: folded, bias: bias, arithmetic: arithmetic))
         }
         implementation = .phases(phases)
+    }
+
+    /// On what a layer made alike packed, at the level in force.
+    ///
+    /// - Throws: `LibraryError` where it is packed in another way.
+    public init(
+        inputs: Int, outputs: Int, height: Int, width: Int, packed: PackedLayer,
+        arithmetic: Compute.Arithmetic = .float32
+    ) throws(LibraryError) {
+        let arithmetic = arithmetic.unquantized
+        self.arithmetic = arithmetic
+        large = Convolution.Shape(inputs: inputs, outputs: outputs, height: 2 * height, width: 2 * width)
+        owner = packed.owner
+        if large.winogradPays,
+            let handle = Convolution.winograd(large, try .init(packed, outputs: outputs), doubles: true, arithmetic)
+        {
+            implementation = .winograd(handle)
+        } else {
+            var phases: [Convolution] = []
+            for (phase, part) in try packed.divided(into: 4).enumerated() {
+                phases.append(
+                    try Convolution(Self.shape(large, phase: phase), packed: part, arithmetic: arithmetic))
+            }
+            implementation = .phases(phases)
+        }
+        try packed.require(self.packed.layout)
+    }
+
+    public var packed: PackedLayer {
+        switch implementation {
+        case .phases(let phases): PackedLayer(phases.map(\.packed), owner: self)
+        case .winograd(let handle): Convolution.packed(winograd: handle, large, arithmetic, owner: self)
+        }
+    }
+
+    private static func shape(_ large: Convolution.Shape, phase: Int) -> Convolution.Shape {
+        let (row, column) = (phase / 2, phase % 2)
+        return Convolution.Shape(
+            inputs: large.inputs, outputs: large.outputs, height: large.height / 2, width: large.width / 2, kernel: 2,
+            padding: (1 - row, 1 - column, row, column))
     }
 
     deinit {

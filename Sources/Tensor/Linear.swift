@@ -15,11 +15,13 @@ public enum Activation: Int32, Sendable {
 ///
 /// Of 8 bits by a kernel of our own. Else on oneDNN with its weights packed where the processor has AVX-512, for there it is the faster one; else on OpenBLAS,
 /// which uses PyTorch's order of weights as it lies.
-public final class Linear {
+public final class Linear: PackableLayer {
     public let inputs: Int
     public let outputs: Int
     public let arithmetic: Compute.Arithmetic
     private let weights: Weights
+    /// Of packed weights that weren't made here.
+    private let owner: AnyObject?
 
     private enum Weights {
         case plain(PlainWeights)
@@ -41,28 +43,81 @@ public final class Linear {
         self.inputs = inputs
         self.outputs = outputs
         self.arithmetic = arithmetic
+        owner = nil
         let plain = PlainWeights(weight, bias)
-        if arithmetic == .int8 {
-            guard let handle = tk_quantized_create(outputs, inputs, plain.weight.data, plain.biasPointer) else {
-                throw LibraryError(description: "no kernel for products of 8 bits at level \(Compute.level)")
-            }
-            weights = .quantized(handle)
-            return
+        weights =
+            Self.isPlain(arithmetic)
+            ? .plain(plain)
+            : try Self.product(inputs, outputs, plain.weight.data, packedBytes: 0, plain.biasPointer, arithmetic)
+    }
+
+    /// On what a layer of this size packed, at the level in force.
+    ///
+    /// - Throws: `LibraryError` where it is packed in another way.
+    public init(inputs: Int, outputs: Int, packed: PackedLayer, arithmetic: Compute.Arithmetic) throws(LibraryError) {
+        precondition(arithmetic.isNative)
+        self.inputs = inputs
+        self.outputs = outputs
+        self.arithmetic = arithmetic
+        owner = packed.owner
+        let bias = try packed.bias(outputs)
+        if Self.isPlain(arithmetic) {
+            let weight = try packed.floats(0, inputs * outputs)
+            weights = .plain(PlainWeights(weight, bias == nil ? nil : try packed.floats(1, outputs)))
+        } else {
+            let part = try packed.weights
+            weights = try Self.product(inputs, outputs, part.baseAddress, packedBytes: part.count, bias, arithmetic)
         }
-        guard Compute.level.rawValue >= Compute.Level.avx512.rawValue else {
-            weights = .plain(plain)
-            return
+        try packed.require(self.packed.layout)
+    }
+
+    public var packed: PackedLayer {
+        switch weights {
+        case .plain(let plain):
+            return PackedLayer(
+                layout: "rows \(outputs) x \(inputs)", weights: plain.weight.data,
+                bytes: inputs * outputs * MemoryLayout<Float>.stride, bias: plain.biasPointer, outputs: outputs,
+                owner: self)
+        case .packed(let handle):
+            let packed = td_matmul_packed_weights(handle)
+            return PackedLayer(
+                layout: "product \(arithmetic), \(String(cString: packed.layout))", weights: packed.weights,
+                bytes: packed.bytes, bias: packed.bias, outputs: outputs, owner: self)
+        case .quantized(let handle):
+            var bytes = 0
+            var bias: UnsafePointer<Float>?
+            let weights = tk_quantized_weights(handle, &bytes, &bias)
+            return PackedLayer(
+                layout: "product \(arithmetic), \(outputs) x \(inputs)", weights: weights, bytes: bytes, bias: bias,
+                outputs: outputs, owner: self)
+        }
+    }
+
+    private static func isPlain(_ arithmetic: Compute.Arithmetic) -> Bool {
+        arithmetic != .int8 && Compute.level.rawValue < Compute.Level.avx512.rawValue
+    }
+
+    /// - Parameter packedBytes: 0 where weights are floats in PyTorch's order.
+    private static func product(
+        _ inputs: Int, _ outputs: Int, _ weights: UnsafeRawPointer?, packedBytes: Int, _ bias: UnsafePointer<Float>?,
+        _ arithmetic: Compute.Arithmetic
+    ) throws(LibraryError) -> Weights {
+        if arithmetic == .int8 {
+            if let handle = tk_quantized_create(outputs, inputs, weights, packedBytes, bias) {
+                return .quantized(handle)
+            }
+            throw LibraryError(
+                description: "no product \(inputs) -> \(outputs) of 8 bits at \(Compute.level) on these weights")
         }
         let type = arithmetic == .bfloat16 ? TD_BF16 : TD_F32
         var status: Int32 = 0
-        guard
-            let handle = td_matmul_create(
-                Self.usualRows, outputs, inputs, plain.weight.data, plain.biasPointer, Int32(type), &status)
-        else {
-            throw LibraryError(
-                description: "oneDNN can't make the product \(inputs) -> \(outputs), \(arithmetic): status \(status)")
+        if let handle = td_matmul_create(
+            usualRows, outputs, inputs, weights, packedBytes, bias, Int32(type), &status)
+        {
+            return .packed(handle)
         }
-        weights = .packed(handle)
+        throw LibraryError(
+            description: "oneDNN can't make the product \(inputs) -> \(outputs), \(arithmetic): status \(status)")
     }
 
     /// Weights are packed for about so many rows.

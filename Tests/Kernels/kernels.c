@@ -153,7 +153,7 @@ static void convolutions(void) {
     float *y = noise(HEIGHT * WIDTH * OUTPUTS, 4);
     for (long i = 0; i < OUTPUTS * INPUTS * 9; i++) w[i] /= 16;
     for (int doubles = 0; doubles < 2; doubles++) {
-        tk_winograd *layer = tk_winograd_create(HEIGHT, WIDTH, INPUTS, OUTPUTS, w, bias, TK_NONE, 0, doubles, 0);
+        tk_winograd *layer = tk_winograd_create(HEIGHT, WIDTH, INPUTS, OUTPUTS, w, 0, bias, TK_NONE, 0, doubles, 0);
         tk_winograd_run(layer, x, y);
         double error = 0;
         for (long row = 0; row < HEIGHT; row++)

@@ -67,8 +67,12 @@ struct tk_rows {
 typedef struct tk_quantized tk_quantized;
 
 /// weights (outputs, inputs) and bias (outputs), which may be NULL, are copied. A weight becomes a step of its output times
-/// -127 to 127. NULL below TK_LEVEL_AVX512_VNNI.
-tk_quantized *tk_quantized_create(long outputs, long inputs, const float *weights, const float *bias);
+/// -127 to 127. Where `packed_bytes` isn't 0, weights are what `tk_quantized_weights` gave, so many bytes: they stay where they
+/// are, are only read, and must outlive the product; the bias is among them, and `bias` tells whether there is one. NULL below
+/// TK_LEVEL_AVX512_VNNI, or where packed weights would be of another size.
+tk_quantized *tk_quantized_create(long outputs, long inputs, const void *weights, size_t packed_bytes, const float *bias);
+/// As they are computed with, `*bytes` of them, and the bias or NULL; they live as long as the product.
+const void *tk_quantized_weights(const tk_quantized *product, size_t *bytes, const float **bias);
 /// y (rows, outputs) = activation(x (rows, inputs) w^T + bias), added to what is in y where `adds`: then without an
 /// activation and of float32 numbers. A row of x becomes its least number plus a step of its own times 0 to 255; sums are of
 /// 32 bits and exact.
@@ -160,12 +164,17 @@ void tk_add_repeated(const float *x, long pixels, long channels, long out_channe
 /// definition. Opaque; belongs to the level that is in force when it is made.
 typedef struct tk_winograd tk_winograd;
 
-/// weights (outputs, inputs, 3, 3) and bias (outputs), which may be NULL, are copied. `accumulate` adds to what y holds.
-/// `doubles`: of a picture of half the height and width, doubled by nearest neighbour. `rounded`: products of bfloat16
-/// numbers, at TK_LEVEL_AVX512_BF16 only; transforms and sums stay float32. NULL where the sizes don't fit the kernels:
-/// inputs not a multiple of 16, outputs not one of 32, an odd size that is doubled.
-tk_winograd *tk_winograd_create(long height, long width, long inputs, long outputs, const float *weights,
-                                const float *bias, int activation, int accumulate, int doubles, int rounded);
+/// weights (outputs, inputs, 3, 3) and bias (outputs), which may be NULL, are copied. Where `packed_bytes` isn't 0, weights
+/// are what `tk_winograd_weights` gave at this level, so many bytes: both stay where they are, are only read, and must outlive
+/// the convolution. `accumulate` adds to what y holds. `doubles`: of a picture of half the height and width, doubled by
+/// nearest neighbour. `rounded`: products of bfloat16 numbers, at TK_LEVEL_AVX512_BF16 only; transforms and sums stay
+/// float32. NULL where the sizes don't fit the kernels: inputs not a multiple of 16, outputs not one of 32, an odd size that
+/// is doubled; or where packed weights would be of another size.
+tk_winograd *tk_winograd_create(long height, long width, long inputs, long outputs, const void *weights,
+                                size_t packed_bytes, const float *bias, int activation, int accumulate, int doubles,
+                                int rounded);
+/// The weights as they are computed with, `*bytes` of them, and the bias or NULL; they live as long as the convolution.
+const void *tk_winograd_weights(const tk_winograd *convolution, size_t *bytes, const float **bias);
 /// x (height, width, inputs), or half of that -> y (height, width, outputs).
 void tk_winograd_run(const tk_winograd *convolution, const float *x, float *y);
 void tk_winograd_free(tk_winograd *convolution);
@@ -183,6 +192,12 @@ void tk_nearest(const float *queries, long count, long d, const float *codes, lo
 typedef struct tk_tree tk_tree;
 /// codes (books, count, d); copied. `NULL` where they can't be trees: of another size, or not all finite.
 tk_tree *tk_tree_create(const float *codes, long books, long count, long d);
+/// A tree in memory that `tk_tree_memory` gave, aligned to 64 bytes, of which nothing is copied: it is only read, and must
+/// outlive the tree. `NULL` where such books take another number of bytes. Of bytes that make no sense, it gives results that
+/// make none.
+tk_tree *tk_tree_open(const void *memory, size_t bytes, long books, long count, long d);
+/// All that a tree is, `*bytes` of it; lives as long as the tree.
+const void *tk_tree_memory(const tk_tree *tree, size_t *bytes);
 void tk_tree_free(tk_tree *tree);
 /// As `tk_nearest`.
 void tk_tree_nearest(const tk_tree *tree, const float *queries, long count, int32_t *ids, float *best, float *second);

@@ -3,8 +3,24 @@
 #ifndef CONEDNN_H
 #define CONEDNN_H
 
+#include <stddef.h>
+
 enum { TD_NONE = 0, TD_SILU = 1, TD_RELU = 2, TD_GELU = 3, TD_TANH = 4 };
 enum { TD_F32 = 0, TD_BF16 = 1 };
+
+/// The library's version, down to its source's revision. Lives for ever.
+const char *td_version(void);
+
+/// A layer's weights and bias as it computes with them; they live as long as the layer.
+struct td_packed {
+    const void *weights;
+    size_t bytes;
+    /// NULL where there is none.
+    const float *bias;
+    /// How the library lays these weights out: of two layers that are made alike, the bytes of one fit the other where
+    /// their texts are equal.
+    const char *layout;
+};
 
 struct td_shape {
     long in_channels, out_channels, height, width; // of the input
@@ -15,10 +31,13 @@ struct td_shape {
 /// A convolution with its weights packed. Opaque. One thread at a time, not always the same.
 typedef struct td_convolution td_convolution;
 
-/// weights (out, in, kh, kw), bias (out) or NULL; both are copied, the weights as `type`. `accumulate` adds the result to
-/// what is in `y` (after nothing else: no activation then). NULL on failure, with `*status` oneDNN's status.
-td_convolution *td_create(const struct td_shape *shape, const float *weights, const float *bias, int activation,
-                          int accumulate, int type, int *status);
+/// weights (out, in, kh, kw), bias (out) or NULL; both are copied, the weights as `type`. Where `packed_bytes`
+/// isn't 0, weights are what `td_packed_weights` gave, so many bytes: both stay where they are, are only read, and must
+/// outlive the convolution; it is for the caller to compare `layout` before it runs. `accumulate` adds the result to what is in `y` (after nothing
+/// else: no activation then). NULL on failure, with `*status` oneDNN's status.
+td_convolution *td_create(const struct td_shape *shape, const void *weights, size_t packed_bytes, const float *bias,
+                          int activation, int accumulate, int type, int *status);
+struct td_packed td_packed_weights(const td_convolution *convolution);
 /// x (height, width, in), of the weights' type -> y (out height, out width, out). Returns oneDNN's status: 0 is success.
 int td_run(td_convolution *convolution, const void *x, float *y);
 /// Name of the implementation that oneDNN chose, such as "jit:avx2". Lives as long as the convolution.
@@ -28,10 +47,11 @@ void td_free(td_convolution *convolution);
 /// A matrix product with its weights packed. Opaque. One thread at a time, not always the same.
 typedef struct td_matmul td_matmul;
 
-/// weights (outputs, inputs), bias (outputs) or NULL; both are copied, the weights as `type`. `rows` is what it will
-/// mostly be used on. NULL on failure, with `*status` oneDNN's status.
-td_matmul *td_matmul_create(long rows, long outputs, long inputs, const float *weights, const float *bias, int type,
-                            int *status);
+/// weights (outputs, inputs), bias (outputs) or NULL; both are copied, the weights as `type`. `packed_bytes` as of `td_create`.
+/// `rows` is what it will mostly be used on. NULL on failure, with `*status` oneDNN's status.
+td_matmul *td_matmul_create(long rows, long outputs, long inputs, const void *weights, size_t packed_bytes, const float *bias,
+                            int type, int *status);
+struct td_packed td_matmul_packed_weights(const td_matmul *matmul);
 /// y (rows, outputs) = activation(x (rows, inputs) w^T + bias), added to what is in y where `accumulate`. x is of the
 /// weights' type, y of `y_type`; sums are float32. The library compiles a product for each number of rows and each form that
 /// it is run in, and keeps them: callers use few. Returns oneDNN's status: 0 is success.

@@ -65,19 +65,21 @@ final class EfficientViTBlock: AutoencoderBlock {
                 "\(attention.prefix)to_q.weight: \(inner) outputs are not a multiple of 32, a head")
         }
         self.inner = inner
-        let joined = FloatBuffer(count: 3 * inner * channels)
-        for (index, name) in ["to_q", "to_k", "to_v"].enumerated() {
-            let part = try attention.buffer(name + ".weight", [inner, channels])
-            (joined.data + index * inner * channels).update(from: part.data, count: inner * channels)
+        query = try attention.linear("to_qkv", inputs: channels, outputs: 3 * inner) {
+            let joined = FloatBuffer(count: 3 * inner * channels)
+            for (index, name) in ["to_q", "to_k", "to_v"].enumerated() {
+                let part = try attention.buffer(name + ".weight", [inner, channels])
+                (joined.data + index * inner * channels).update(from: part.data, count: inner * channels)
+            }
+            return try Linear(
+                inputs: channels, outputs: 3 * inner, weight: joined, bias: nil, arithmetic: attention.arithmetic)
         }
-        query = try Linear(
-            inputs: channels, outputs: 3 * inner, weight: joined, bias: nil, arithmetic: attention.arithmetic)
         scales = try attention.childIndices("to_qkv_multiscale").map { index in
             let scale = attention.scope("to_qkv_multiscale.\(index)")
             let size = try scale.dimensions("proj_in.weight", rank: 4)[3]
             return Scale(
                 depthwise: try scale.depthwise("proj_in", channels: 3 * inner, size: size),
-                grouped: Linear32(try scale.buffer("proj_out.weight", [3 * inner, 32, 1, 1])))
+                grouped: Linear32(try scale.numbers("proj_out.weight", [3 * inner, 32, 1, 1])))
         }
         output = try attention.linear("to_out", inputs: inner * (1 + scales.count), outputs: channels)
         outputNorm = try attention.affine("norm_out", width: channels)
@@ -125,9 +127,9 @@ final class Linear32 {
 }
 
 extension LayerScope {
-    func depthwise(_ name: String, channels: Int, size: Int) throws(CheckpointError) -> DepthwiseConvolution {
-        let weight = try buffer(name + ".weight", [channels, 1, size, size])
-        let bias = try bufferIfPresent(name + ".bias", [channels])
+    func depthwise(_ name: String, channels: Int, size: Int) throws -> DepthwiseConvolution {
+        let weight = try numbers(name + ".weight", [channels, 1, size, size])
+        let bias = try numbersIfPresent(name + ".bias", [channels])
         return DepthwiseConvolution(channels: channels, size: size, weight: weight, bias: bias)
     }
 

@@ -14,12 +14,12 @@ struct DCAELoading {
     /// DC-AE is convolutional; ReVQ's tokens are those of 256x256.
     static let preprocessing = Preprocessing(filter: .bilinear, size: 256)
 
-    init(folder path: String, _ arithmetic: Compute.Arithmetic = .float32) throws {
+    init(folder path: String, _ arithmetic: Compute.Arithmetic = .float32, _ origin: WeightOrigin = .tensors) throws {
         let folder = try ModelFolder(path)
         file = try CheckpointFile(path: folder.weights(preferring: ["diffusion_pytorch_model.safetensors"]))
         configPath = try folder.config()
         config = try ConfigNode.load(path: configPath)
-        scope = LayerScope(file: file, arithmetic)
+        scope = LayerScope(file: file, arithmetic, origin, part: "vae.")
         try Self.check(config, at: configPath)
     }
 

@@ -47,7 +47,8 @@ enum Fingerprint {
         return hash.finalize().map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
     }
 
-    private static func settings(_ contract: TokenContract) -> [String] {
+    /// What a tokenizer's fingerprint is made of beside its tensors.
+    static func settings(_ contract: TokenContract) -> [String] {
         [
             "tessera 1", contract.architecture, "tokens \(contract.tokensPerImage)", "codes \(contract.codebookSize)",
             "mask \(contract.specialIDs.mask) classes \(contract.specialIDs.classOffset)",

@@ -5,15 +5,28 @@ public struct ModelDescription: Sendable {
     public let id: String
     public let contract: TokenContract
     /// Role and path of every file that was read.
-    public let files: [(role: String, path: String)]
+    public internal(set) var files: [(role: String, path: String)]
     /// Sizes and settings, in reading order.
     public let facts: [(name: String, value: String)]
-    /// Where a configuration disagrees with the tensors, which win.
-    public let warnings: [String]
+    /// Where a configuration disagrees with the tensors, which win; why packed weights weren't used.
+    public internal(set) var warnings: [String]
+    /// The file whose packed weights are mapped; `nil` where weights were read and packed.
+    public internal(set) var packed: String?
+
+    init(
+        id: String, contract: TokenContract, files: [(role: String, path: String)],
+        facts: [(name: String, value: String)], warnings: [String]
+    ) {
+        self.id = id
+        self.contract = contract
+        self.files = files
+        self.facts = facts
+        self.warnings = warnings
+    }
 }
 
 /// A model ready to be used by one thread.
 public struct LoadedModel {
     public let tokenizer: any Tokenizer
-    public let description: ModelDescription
+    public internal(set) var description: ModelDescription
 }

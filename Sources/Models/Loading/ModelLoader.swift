@@ -1,4 +1,5 @@
 import Checkpoint
+import Glibc
 import Tensor
 
 /// From a folder to a tokenizer.
@@ -6,13 +7,70 @@ public enum ModelLoader {
     /// Processors this process may use, by its affinity and its cgroup's quota.
     public static var availableProcessors: Int { Compute.availableProcessors }
 
-    /// Reads a model whole; its architecture is told by its tensors' names. The model belongs to the calling thread,
-    /// whose pool of computing threads is set here.
+    /// Maps a model's packed weights where its folder has such for the precision and this processor, and they fit; else
+    /// reads it whole, with a warning where there are some that don't. Its architecture is told by its tensors' names. The
+    /// model belongs to the calling thread, whose pool of computing threads is set here.
     ///
     /// - Parameter threads: computing threads; `nil`: as many as this process may use.
     /// - Throws: `ModelError`, `CheckpointError` or `LibraryError`, each one clear line.
     public static func load(_ source: ModelSource, threads: Int? = nil) throws -> LoadedModel {
         Compute.setThreads(threads ?? Compute.availableProcessors)
+        let path = packedPath(source)
+        guard access(path, F_OK) == 0 else { return try load(source, .tensors) }
+        do {
+            return try load(source, packed: PackedModel(path: path, source.feasiblePrecision.precision))
+        } catch {
+            var loaded = try load(source, .tensors)
+            loaded.description.warnings.append("\(error); the weights are read instead: `tessera pack` packs them anew")
+            return loaded
+        }
+    }
+
+    /// Reads a model whole and writes its weights as they are computed with, for later loads to map.
+    ///
+    /// - Parameter threads: as of `load`.
+    /// - Returns: the model, and the file's path and its size in bytes.
+    /// - Throws: as `load`; `FileWriteError` where the file can't be written.
+    public static func pack(
+        _ source: ModelSource, threads: Int? = nil
+    ) throws -> (model: ModelDescription, path: String, bytes: Int) {
+        Compute.setThreads(threads ?? Compute.availableProcessors)
+        let packing = Packing()
+        let description = try load(source, .packing(packing)).description
+        let path = packedPath(source)
+        return (description, path, try packing.write(path, description.contract.precision))
+    }
+
+    /// Reads the packed weights that `load` would map, whole, and compares them with what was written.
+    ///
+    /// - Returns: the file's path and its size in bytes.
+    /// - Throws: as `load`, where there are none, where they don't fit the model, or where they are damaged.
+    public static func checkPacked(_ source: ModelSource, threads: Int? = nil) throws -> (path: String, bytes: Int) {
+        Compute.setThreads(threads ?? Compute.availableProcessors)
+        let path = packedPath(source)
+        let packed = try PackedModel(path: path, source.feasiblePrecision.precision)
+        _ = try load(source, packed: packed)
+        try packed.verify()
+        return (path, packed.size)
+    }
+
+    private static func packedPath(_ source: ModelSource) -> String {
+        PackedModel.path(in: source.folder, source.feasiblePrecision.precision)
+    }
+
+    private static func load(_ source: ModelSource, packed: PackedModel) throws -> LoadedModel {
+        var loaded = try load(source, .packed(packed))
+        loaded.description.packed = packed.path
+        loaded.description.files.append(("packed weights", packed.path))
+        if packed.isTouched {
+            loaded.description.warnings.append(
+                "\(packed.path): the weights are those that were packed, but their files have other times, so that all of "
+                    + "them had to be read; `tessera pack` spares that")
+        }
+        return loaded
+    }
+
+    private static func load(_ source: ModelSource, _ origin: WeightOrigin) throws -> LoadedModel {
         let folder = try ModelFolder(source.folder)
         let weights = try folder.weights(preferring: preferredWeights)
         let file = try CheckpointFile(path: weights)
@@ -21,10 +79,10 @@ public enum ModelLoader {
         if file.has("quantizer.embeddings") {
             return try ReVQLoading(
                 source: source, folder: folder, file: file, configPath: config, config: settings
-            ).load()
+            ).load(origin)
         }
         if file.has("quantize.embedding") {
-            return try SFTokLoading(source: source, file: file, configPath: config, config: settings).load()
+            return try SFTokLoading(source: source, file: file, configPath: config, config: settings).load(origin)
         }
         throw ModelError.structure("\(weights): \(whatElse(file))")
     }

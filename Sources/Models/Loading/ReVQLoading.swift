@@ -12,14 +12,17 @@ struct ReVQLoading {
 
     private static let buffers = ["index_offset", "count"]
 
-    func load() throws -> LoadedModel {
+    func load(_ origin: WeightOrigin) throws -> LoadedModel {
         let (precision, warning) = source.feasiblePrecision
-        let vae = try DCAELoading(folder: source.vae ?? source.folder + "/vae", precision.arithmetic)
+        let vae = try DCAELoading(folder: source.vae ?? source.folder + "/vae", precision.arithmetic, origin)
         let preprocessor = try CheckpointFile(path: source.preprocessor ?? folder.preprocessor())
+        try origin.check([
+            SourceFile("weights", file), SourceFile("vae", vae.file), SourceFile("preprocessor", preprocessor),
+        ])
         let encoder = try vae.encoder()
         let decoder = try vae.decoder(latent: encoder.extent)
         try vae.scope.requireSound()
-        let root = LayerScope(file: file, precision.arithmetic)
+        let root = LayerScope(file: file, precision.arithmetic, origin)
         let codebooks = try naming(file) { try self.codebooks(root.scope("quantizer"), latent: encoder.extent) }
         let rectifier = try naming(file) { try self.rectifier(root.scope("decoder"), latent: encoder.extent) }
         let numbers = encoder.extent.count
@@ -27,8 +30,9 @@ struct ReVQLoading {
         let parts = ReVQParts(
             encoder: encoder, decoder: decoder, rectifier: rectifier, mean: mean, deviation: deviation,
             codebooks: codebooks)
-        let contract = try contract(
+        var (contract, tensors) = contract(
             codebooks, latent: numbers, vae: vae.file, preprocessor: preprocessor, precision)
+        contract.fingerprint = try origin.fingerprint(tensors, contract)
         return LoadedModel(
             tokenizer: ReVQModel(parts: parts, contract: contract),
             description: ModelDescription(
@@ -52,9 +56,13 @@ struct ReVQLoading {
                 "quantizer.embeddings: shape \(shape), expected 1 or \(latent.count / dimensions) codebooks of vectors "
                     + "that divide a latent of \(latent.count) numbers")
         }
-        let codes = try scope.buffer("embeddings", shape)
-        try scope.requireSound(ignoring: Self.buffers)
-        return Codebooks(books: books, count: count, dimensions: dimensions, codes: codes)
+        return try scope.layer("embeddings") {
+            let codes = try scope.buffer("embeddings", shape)
+            try scope.requireSound(ignoring: Self.buffers)
+            return Codebooks(books: books, count: count, dimensions: dimensions, codes: codes)
+        } mapped: {
+            try Codebooks(books: books, count: count, dimensions: dimensions, packed: $0)
+        }
     }
 
     private func rectifier(_ scope: LayerScope, latent: Extent) throws -> DCAEDecoder? {
@@ -90,9 +98,10 @@ struct ReVQLoading {
         return (mean, deviation)
     }
 
+    /// The contract without its fingerprint, and the tensors that make it.
     private func contract(
         _ codebooks: Codebooks, latent: Int, vae: CheckpointFile, preprocessor: CheckpointFile, _ precision: Precision
-    ) throws -> TokenContract {
+    ) -> (TokenContract, [FingerprintedTensor]) {
         var contract = TokenContract(
             architecture: "revq", tokensPerImage: latent / codebooks.dimensions, codebookSize: codebooks.count,
             perPositionCodebooks: codebooks.books > 1, assignments: [.nearest], defaultSteps: nil,
@@ -106,8 +115,7 @@ struct ReVQLoading {
                 FingerprintedTensor(file: preprocessor, name: $0, canonicalName: "preprocessor." + $0)
             }
         contract.parameters = tensors.reduce(0) { $0 + $1.count }
-        contract.fingerprint = try Fingerprint.of(tensors, contract)
-        return contract
+        return (contract, tensors)
     }
 
     private func facts(_ parts: ReVQParts) -> [(name: String, value: String)] {

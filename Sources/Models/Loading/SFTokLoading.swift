@@ -11,9 +11,10 @@ struct SFTokLoading {
     /// Buffers that old and new releases carry and nobody needs.
     private static let buffers = ["quantize.index_offset", "index_offset", "count"]
 
-    func load() throws -> LoadedModel {
+    func load(_ origin: WeightOrigin) throws -> LoadedModel {
         let (precision, warning) = source.feasiblePrecision
-        let root = LayerScope(file: file, precision.arithmetic)
+        try origin.check([SourceFile("weights", file)])
+        let root = LayerScope(file: file, precision.arithmetic, origin)
         let parts = try naming(file) { try SFTokParts(root) }
         try root.requireSound(ignoring: Self.buffers)
         let sampler = try sampling()
@@ -26,7 +27,7 @@ struct SFTokLoading {
         let used = file.names.filter { !Self.buffers.contains($0) }
         let tensors = used.map { FingerprintedTensor(file: file, name: $0, canonicalName: Self.canonical($0)) }
         contract.parameters = tensors.reduce(0) { $0 + $1.count }
-        contract.fingerprint = try Fingerprint.of(tensors, contract)
+        contract.fingerprint = try origin.fingerprint(tensors, contract)
         let model = SFTokModel(parts: parts, contract: contract, annealing: sampler.annealing)
         return LoadedModel(
             tokenizer: model,

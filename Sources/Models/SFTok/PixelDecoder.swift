@@ -83,14 +83,15 @@ private final class ResidualBlock {
         conv1 = try scope.convolution("conv1", .init(inputs: inputs, outputs: outputs, height: side, width: side))
         norm2 = try scope.groupNorm("norm2", width: outputs)
         let shape = Convolution.Shape(inputs: outputs, outputs: outputs, height: side, width: side)
-        let weight = try scope.buffer("conv2.weight", [outputs, outputs, 3, 3])
-        if changesWidth {
-            let shortcut = try scope.buffer("nin_shortcut.weight", [outputs, outputs, 1, 1])
-            let folded = ResidualBlock.fold(shortcut, into: weight, outputs: outputs)
-            conv2 = try Convolution(shape, weight: folded, bias: nil, arithmetic: scope.arithmetic)
-        } else {
-            conv2 = try Convolution(
-                shape, weight: weight, bias: nil, accumulate: true, arithmetic: scope.arithmetic)
+        let (outputs, changesWidth) = (outputs, changesWidth)
+        conv2 = try scope.convolution("conv2", shape, accumulate: !changesWidth) {
+            var weight = try scope.buffer("conv2.weight", [outputs, outputs, 3, 3])
+            if changesWidth {
+                let shortcut = try scope.buffer("nin_shortcut.weight", [outputs, outputs, 1, 1])
+                weight = ResidualBlock.fold(shortcut, into: weight, outputs: outputs)
+            }
+            return try Convolution(
+                shape, weight: weight, bias: nil, accumulate: !changesWidth, arithmetic: scope.arithmetic)
         }
     }
 

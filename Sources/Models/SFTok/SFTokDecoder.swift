@@ -35,13 +35,17 @@ final class SFTokDecoder {
         guard proxyCodes > 0, proxies > 0 else {
             throw ModelError.structure("\(scope.prefix)*: no proxy codes or no grid positions: \(shape)")
         }
-        positions = try scope.buffer(name, [proxies + 1, width])
-        let classVector = try scope.buffer("class_embedding", [1, width])
-        // By its pointer: the compiler crashes on `positions.data[index] +=` here under ThreadSanitizer (Swift 6.3).
-        let first = positions.data
-        for index in 0..<width { first[index] += classVector.data[index] }
-        embedding = try scope.buffer("learnable_embedding.weight", [proxyCodes + 1, width])
-        conditionPositions = try scope.buffer("condition_positional_embedding", [latents, width])
+        let (width, proxies) = (width, proxies)
+        positions = try scope.numbers("positions", count: (proxies + 1) * width) {
+            let positions = try scope.buffer(name, [proxies + 1, width])
+            let classVector = try scope.buffer("class_embedding", [1, width])
+            // By its pointer: the compiler crashes on `positions.data[index] +=` here under ThreadSanitizer (Swift 6.3).
+            let first = positions.data
+            for index in 0..<width { first[index] += classVector.data[index] }
+            return positions
+        }
+        embedding = try scope.numbers("learnable_embedding.weight", [proxyCodes + 1, width])
+        conditionPositions = try scope.numbers("condition_positional_embedding", [latents, width])
         conditionEmbedding = try scope.exact.linear("decoder_embed", inputs: tokenWidth, outputs: width)
         normBefore = try scope.affine("ln_pre", width: width)
         transformer = try Transformer(scope.scope("transformer"), width: width)

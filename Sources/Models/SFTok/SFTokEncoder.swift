@@ -29,17 +29,26 @@ final class SFTokEncoder {
         let cells = grid * grid
         latents = try root.dimensions("latent_tokens", rank: 2)[0]
         tokenWidth = try scope.dimensions("conv_out.weight", rank: 4)[0]
-        patchEmbedding = try Linear(
-            inputs: 3 * patch * patch, outputs: width,
-            weight: try scope.buffer("patch_embed.weight", [width, 3, patch, patch]),
-            bias: try scope.buffer("patch_embed.bias", [width]), arithmetic: scope.arithmetic)
-        let position = try scope.buffer("positional_embedding", [cells + 1, width])
-        classVector = try scope.buffer("class_embedding", [1, width])
-        classVector.add(position, from: 0)
-        patchPositions = FloatBuffer(count: cells * width)
-        patchPositions.data.update(from: position.data + width, count: cells * width)
-        latentVectors = try root.buffer("latent_tokens", [latents, width])
-        latentVectors.add(try scope.buffer("latent_token_positional_embedding", [latents, width]), from: 0)
+        let (width, patch, latents) = (width, patch, latents)
+        patchEmbedding = try scope.linear("patch_embed", inputs: 3 * patch * patch, outputs: width) {
+            try Linear(
+                inputs: 3 * patch * patch, outputs: width,
+                weight: try scope.buffer("patch_embed.weight", [width, 3, patch, patch]),
+                bias: try scope.buffer("patch_embed.bias", [width]), arithmetic: scope.arithmetic)
+        }
+        classVector = try scope.numbers("class_embedding", count: width) {
+            let vector = try scope.buffer("class_embedding", [1, width])
+            vector.add(try scope.buffer("positional_embedding", [cells + 1, width]), from: 0)
+            return vector
+        }
+        patchPositions = try scope.numbers("positional_embedding", count: cells * width) {
+            try scope.buffer("positional_embedding", [cells + 1, width]).part(width, cells * width)
+        }
+        latentVectors = try root.numbers("latent_tokens", count: latents * width) {
+            let vectors = try root.buffer("latent_tokens", [latents, width])
+            vectors.add(try scope.buffer("latent_token_positional_embedding", [latents, width]), from: 0)
+            return vectors
+        }
         normBefore = try scope.affine("ln_pre", width: width)
         transformer = try Transformer(scope.scope("transformer"), width: width)
         normAfter = try scope.affine("ln_post", width: width)

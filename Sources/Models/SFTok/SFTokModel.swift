@@ -140,26 +140,33 @@ struct SFTokParts {
         }
         codebooks = try SFTokParts.codebooks(root.scope("quantize"), width: encoder.tokenWidth)
         let scope = root.scope("pixel_quantize")
-        let width = try scope.dimensions("embedding.weight", rank: 2)[1]
-        let vectors = try scope.buffer("embedding.weight", [decoder.proxyCodes, width])
-        proxyCodebook = try Linear(
-            inputs: decoder.proxyCodes, outputs: width, weight: transposed(vectors, rows: decoder.proxyCodes),
-            bias: nil)
+        let (codes, width) = (decoder.proxyCodes, try scope.dimensions("embedding.weight", rank: 2)[1])
+        proxyCodebook = try scope.exact.linear("embedding", inputs: codes, outputs: width) {
+            let vectors = try scope.buffer("embedding.weight", [codes, width])
+            return try Linear(
+                inputs: codes, outputs: width, weight: transposed(vectors, rows: codes), bias: nil)
+        }
         pixelDecoder = try PixelDecoder(
             root.scope("pixel_decoder"), latentWidth: width, side: side, size: encoder.imageSize)
     }
 
     /// normalize(embedding * shared_linear): codes of unit length.
     private static func codebooks(_ scope: LayerScope, width: Int) throws -> Codebooks {
-        let shape = try scope.dimensions("embedding", rank: 3)
-        let embedding = try scope.buffer("embedding", [1, shape[1], width])
-        let linear = try scope.exact.linear("shared_linear", inputs: width, outputs: width)
-        let pool = ScratchPool()
-        let codes = linear(pool.plane(shape[1], 1, width, embedding.array), pool)
-        codes.normalizeRows()
+        let count = try scope.dimensions("embedding", rank: 3)[1]
         // Flat: its default assignment needs every distance.
-        return Codebooks(
-            books: 1, count: shape[1], dimensions: width, codes: FloatBuffer(codes.values), isTree: false)
+        return try scope.layer("codes") {
+            let embedding = try scope.buffer("embedding", [1, count, width])
+            let linear = try Linear(
+                inputs: width, outputs: width, weight: try scope.buffer("shared_linear.weight", [width, width]),
+                bias: try scope.bufferIfPresent("shared_linear.bias", [width]))
+            let pool = ScratchPool()
+            let codes = linear(pool.plane(count, 1, width, embedding.array), pool)
+            codes.normalizeRows()
+            return Codebooks(
+                books: 1, count: count, dimensions: width, codes: FloatBuffer(codes.values), isTree: false)
+        } mapped: {
+            try Codebooks(books: 1, count: count, dimensions: width, packed: $0, isTree: false)
+        }
     }
 }
 

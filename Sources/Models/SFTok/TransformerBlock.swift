@@ -32,20 +32,26 @@ final class TransformerBlock {
     }
 
     private static func projection(_ scope: LayerScope, width: Int, readsAll: Bool) throws -> Projection {
-        let arithmetic = scope.arithmetic
-        let weight = try scope.buffer("attn.in_proj_weight", [3 * width, width])
-        let bias = try scope.buffer("attn.in_proj_bias", [3 * width])
-        if readsAll {
-            return .joined(
-                try Linear(inputs: width, outputs: 3 * width, weight: weight, bias: bias, arithmetic: arithmetic))
+        /// Of queries, keys and values, `count` from `first` on.
+        func some(_ name: String, _ first: Int, _ count: Int) throws -> Linear {
+            try scope.linear(name, inputs: width, outputs: count * width) {
+                let weight = try scope.buffer("attn.in_proj_weight", [3 * width, width])
+                let bias = try scope.buffer("attn.in_proj_bias", [3 * width])
+                return try Linear(
+                    inputs: width, outputs: count * width,
+                    weight: weight.part(first * width * width, count * width * width),
+                    bias: bias.part(first * width, count * width), arithmetic: scope.arithmetic)
+            }
         }
-        return .apart(
-            query: try Linear(
-                inputs: width, outputs: width, weight: weight.part(0, width * width), bias: bias.part(0, width),
-                arithmetic: arithmetic),
-            others: try Linear(
-                inputs: width, outputs: 2 * width, weight: weight.part(width * width, 2 * width * width),
-                bias: bias.part(width, 2 * width), arithmetic: arithmetic))
+        guard readsAll else {
+            return .apart(query: try some("attn.in_proj.query", 0, 1), others: try some("attn.in_proj.others", 1, 2))
+        }
+        let all = try scope.linear("attn.in_proj", inputs: width, outputs: 3 * width) {
+            try Linear(
+                inputs: width, outputs: 3 * width, weight: try scope.buffer("attn.in_proj_weight", [3 * width, width]),
+                bias: try scope.buffer("attn.in_proj_bias", [3 * width]), arithmetic: scope.arithmetic)
+        }
+        return .joined(all)
     }
 
     /// x (L, width) -> (rows.count, width): only what is read of the output is computed.

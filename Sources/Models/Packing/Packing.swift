@@ -1,0 +1,78 @@
+import Checkpoint
+import JSON
+import Tensor
+import TokenizerCore
+
+/// What is noted of a model while it is loaded, so that it can be written as it lies in memory.
+final class Packing {
+    private var layers: [(name: String, packed: PackedLayer)] = []
+    private var names: Set<String> = []
+    var sources: [SourceFile] = []
+    var settings: [String] = []
+    var fingerprint = ""
+
+    /// Keeps the layer's memory until this ends.
+    ///
+    /// - Precondition: no other has that name.
+    func add(_ name: String, _ packed: PackedLayer) {
+        let isNew = names.insert(name).inserted
+        precondition(isNew, "two layers are called '\(name)'")
+        layers.append((name, packed))
+    }
+
+    /// - Returns: the file's size in bytes.
+    func write(_ path: String, _ precision: Precision) throws(FileWriteError) -> Int {
+        let facts = PackedFacts(
+            precision: precision.rawValue, level: "\(Compute.level)", library: Compute.library, settings: settings,
+            fingerprint: fingerprint, sources: sources)
+        return try withExtendedLifetime(layers) { () throws(FileWriteError) in
+            try PackedWriter.write(
+                path, facts: facts.json,
+                layers: layers.map { .init(name: $0.name, layout: $0.packed.layout, parts: $0.packed.parts) })
+        }
+    }
+}
+
+/// What a packed file says of the model in it: all of it must be so where the file is used.
+struct PackedFacts: Equatable {
+    var precision: String
+    var level: String
+    var library: String
+    /// What the fingerprint is made of beside tensors.
+    var settings: [String]
+    var fingerprint: String
+    var sources: [SourceFile]
+}
+
+extension PackedFacts {
+    var json: JSONValue {
+        let files = sources.map { source -> JSONValue in
+            [
+                "role": .string(source.role), "name": .string(source.name), "size": JSONValue(source.stamp.size),
+                "modified": JSONValue(source.stamp.modified),
+            ]
+        }
+        return [
+            "precision": .string(precision), "level": .string(level), "library": .string(library),
+            "settings": JSONValue(settings), "fingerprint": .string(fingerprint), "sources": .array(files),
+        ]
+    }
+
+    /// `nil` where something is missing.
+    init?(_ json: JSONValue) {
+        guard let precision = json["precision"]?.stringValue, let level = json["level"]?.stringValue,
+            let library = json["library"]?.stringValue, let fingerprint = json["fingerprint"]?.stringValue,
+            let settings = json["settings"]?.arrayValue, let files = json["sources"]?.arrayValue
+        else { return nil }
+        var sources: [SourceFile] = []
+        for file in files {
+            guard let role = file["role"]?.stringValue, let name = file["name"]?.stringValue,
+                let size = file["size"]?.intValue, let modified = file["modified"]?.intValue
+            else { return nil }
+            sources.append(SourceFile(role: role, name: name, stamp: FileStamp(size: size, modified: modified)))
+        }
+        self.init(
+            precision: precision, level: level, library: library, settings: settings.compactMap(\.stringValue),
+            fingerprint: fingerprint, sources: sources)
+    }
+}
