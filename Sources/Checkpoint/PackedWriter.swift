@@ -80,7 +80,7 @@ public enum PackedWriter {
     }
 
     /// The index and the ending.
-    private static func finished(_ index: [UInt8], from start: Int) -> [UInt8] {
+    static func finished(_ index: [UInt8], from start: Int) -> [UInt8] {
         var bytes = index
         bytes += mark.utf8
         bytes += [UInt8](repeating: 0, count: 24 - mark.utf8.count)

@@ -97,7 +97,7 @@ struct LayerScope {
             return numbers
         case .packed(let model):
             let packed = try model.layer(part + prefix + name)
-            do {
+            do throws(LibraryError) {
                 return try FloatBuffer(count: count, packed: packed)
             } catch {
                 throw model.misfit(part + prefix + name, error)

@@ -304,7 +304,8 @@ public final class UpsamplingConvolution: PackableLayer {
         self.arithmetic = arithmetic
         large = Convolution.Shape(inputs: inputs, outputs: outputs, height: 2 * height, width: 2 * width)
         owner = packed.owner
-        if large.winogradPays,
+        // Four convolutions have at least four parts.
+        if large.winogradPays, packed.parts.count < 4,
             let handle = Convolution.winograd(large, try .init(packed, outputs: outputs), doubles: true, arithmetic)
         {
             implementation = .winograd(handle)
