@@ -14,6 +14,7 @@ public struct FileStamp: Sendable, Equatable {
 
     init(_ status: stat) {
         self.init(
-            size: Int(status.st_size), modified: Int(status.st_mtim.tv_sec) * 1_000_000_000 + Int(status.st_mtim.tv_nsec))
+            size: Int(status.st_size),
+            modified: Int(status.st_mtim.tv_sec) * 1_000_000_000 + Int(status.st_mtim.tv_nsec))
     }
 }

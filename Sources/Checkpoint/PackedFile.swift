@@ -141,7 +141,9 @@ private struct PackedReader {
             let (start, length) = (numbers[at], numbers[at + 1])
             guard start.isMultiple(of: PackedWriter.alignment), start >= PackedWriter.title.count, length >= 0,
                 start <= end, end - start >= length
-            else { throw .index("'\(name)': \(length) bytes from \(start) on aren't between its beginning and its index") }
+            else {
+                throw .index("'\(name)': \(length) bytes from \(start) on aren't between its beginning and its index")
+            }
             parts.append(start..<start + length)
         }
         return parts

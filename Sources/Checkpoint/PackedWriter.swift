@@ -57,7 +57,9 @@ public enum PackedWriter {
                     "name": .string(layer.name), "layout": .string(layer.layout), "parts": JSONValue(places),
                 ])
             }
-            let index: JSONValue = ["facts": facts, "sha256": .string(text(hash.finalize())), "layers": .array(entries)]
+            let index: JSONValue = [
+                "facts": facts, "sha256": .string(text(hash.finalize())), "layers": .array(entries),
+            ]
             try sink.write(finished(index.write(), from: sink.position))
             size = sink.position
         }

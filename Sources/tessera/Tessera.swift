@@ -8,7 +8,9 @@ struct Tessera: ParsableCommand {
         commandName: "tessera",
         abstract: "Turns images into discrete tokens and tokens into images, with SFTok and ReVQ.",
         version: TokenService.version,
-        subcommands: [Serve.self, Encode.self, Decode.self, Reconstruct.self, Eval.self, Inspect.self, Pack.self, Train.self])
+        subcommands: [
+            Serve.self, Encode.self, Decode.self, Reconstruct.self, Eval.self, Inspect.self, Pack.self, Train.self,
+        ])
 
     /// Exit 0: done; 1: failed; 2: wrong usage.
     static func main() {

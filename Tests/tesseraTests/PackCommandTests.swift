@@ -1,0 +1,31 @@
+import Foundation
+import Recipe
+import Testing
+
+/// `tessera pack` as a process.
+@Suite(.serialized, .timeLimit(.minutes(5))) struct PackCommandTests {
+    @Test func packsChecksAndIsUsed() throws {
+        let folder = try TemporaryModel.revq(.tiny, latentDeviation: 1)
+        func output(_ arguments: [String]) throws -> String {
+            let result = try TesseraProcess.run(arguments, shell: "exec >'\(folder.path)/out'")
+            #expect(result.status == 0 && result.errors.isEmpty)
+            return try String(contentsOfFile: folder.path + "/out", encoding: .utf8)
+        }
+        #expect(try output(["inspect", folder.path]).contains("weights read and packed"))
+        let packed = try output(["pack", folder.path])
+        #expect(packed.hasPrefix(folder.path + "/packed-fp32-") && packed.contains(" MB, "))
+        let inspected = try output(["inspect", folder.path])
+        #expect(inspected.contains("packed weights, mapped") && inspected.contains(folder.path + "/packed-fp32-"))
+        #expect(try output(["pack", "--check", folder.path]).hasSuffix(", sound\n"))
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+        #expect(names.count { $0.hasPrefix("packed-") } == 1 && !names.contains { $0.hasSuffix(".partial") })
+    }
+
+    @Test func whatCannotBePackedIsTold() throws {
+        let missing = try TesseraProcess.run(["pack", "/no/such/folder"])
+        #expect(missing.status == 1 && missing.errors.contains("/no/such/folder: there is no such folder"))
+        let folder = try TemporaryModel.sftok(.tiny)
+        let unpacked = try TesseraProcess.run(["pack", "--check", folder.path])
+        #expect(unpacked.status == 1 && unpacked.errors.contains("cannot be read: No such file or directory"))
+    }
+}
