@@ -5,8 +5,9 @@ import TokenizerCore
 
 /// One thread that owns all models, and the queue before it.
 ///
-/// Models aren't `Sendable`: they are loaded, used and let go on the thread. Images of a batch run one by one, so that
-/// one that fails harms no other and none can depend on its company.
+/// Models aren't `Sendable`: they are loaded, used and let go on the thread. Images of a batch run one by one, or side by
+/// side on replicas of a model that has such, never together: one that fails harms no other and none can depend on its
+/// company.
 public final class Engine: Sendable {
     public enum State: Sendable, Equatable {
         case loading
@@ -77,9 +78,9 @@ public final class Engine: Sendable {
 
     /// Starts the thread: loads, sends one image through every model, then serves. Once only.
     ///
-    /// - Parameter stackBytes: of the thread; deep networks recurse little, but C libraries like room.
+    /// - Parameter stackBytes: of each thread that computes; deep networks recurse little, but C libraries like room.
     public func start(stackBytes: Int = 16 << 20, _ loader: @escaping Loader) {
-        let thread = Thread { self.main(loader) }
+        let thread = Thread { self.main(loader, stackBytes: stackBytes) }
         thread.stackSize = stackBytes
         thread.start()
     }

@@ -4,8 +4,9 @@ import TokenizerCore
 // On the engine's thread.
 
 extension Engine {
-    func main(_ loader: Loader) {
+    func main(_ loader: Loader, stackBytes: Int) {
         var stock = Stock()
+        let lanes = Lanes(stackBytes: stackBytes)
         do {
             let loaded = try loader()
             for (_, tokenizer) in loaded { try warmUp(tokenizer) }
@@ -15,15 +16,39 @@ extension Engine {
             return endDrains()
         }
         while let batch = nextBatch(&stock) {
-            for (index, job) in batch.enumerated() {
-                beat(running: batch.count - index)
-                run(job, on: stock.tokenizers[job.model.generation.number]?[job.model.id])
-            }
+            compute(Batch(batch, stock), lanes)
             beat(running: 0)
         }
         stock = Stock()
         endReload(.failure(.notReady(.draining)))
         endDrains()
+    }
+
+    /// A batch's jobs with what runs them: the model itself, or its replicas where there are several of both.
+    ///
+    /// `@unchecked Sendable`: each tokenizer is used by one lane alone, and the engine's thread waits for all lanes.
+    private struct Batch: @unchecked Sendable {
+        let jobs: [Job]
+        /// By lane.
+        let tokenizers: [any Tokenizer]
+
+        /// - Parameter jobs: of one model.
+        init(_ jobs: [Job], _ stock: Stock) {
+            self.jobs = jobs
+            let tokenizer = jobs.first.flatMap { stock.tokenizers[$0.model.generation.number]?[$0.model.id] }
+            let replicas = jobs.count > 1 ? tokenizer?.replicas ?? [] : []
+            tokenizers = replicas.isEmpty ? tokenizer.map { [$0] } ?? [] : replicas
+        }
+    }
+
+    private func compute(_ batch: Batch, _ lanes: Lanes) {
+        lanes.run(batch.jobs.count, on: max(1, batch.tokenizers.count)) { [self] lane, index in
+            beat()
+            run(
+                batch.jobs[index], on: batch.tokenizers.isEmpty ? nil : batch.tokenizers[lane],
+                sideBySide: min(batch.jobs.count, batch.tokenizers.count))
+            pulse.withLock { $0.running -= 1 }
+        }
     }
 
     /// The thread ends here; where models couldn't be loaded and no drain has begun, that state stands.
@@ -57,12 +82,14 @@ extension Engine {
         for body in bodies { body(state) }
     }
 
-    private func run(_ job: Job, on tokenizer: (any Tokenizer)?) {
+    private func run(_ job: Job, on tokenizer: (any Tokenizer)?, sideBySide: Int) {
         if job.isExpired(at: .now) { return job.fail(.expired, at: .now) }
         guard let tokenizer else { return job.fail(.unknownModel(job.model.id), at: .now) }
         guard job.ticket.begin() else { return job.fail(.departed, at: .now) }
-        job.run(on: tokenizer)
+        job.run(on: tokenizer, sideBySide: sideBySide)
     }
+
+    private func beat() { pulse.withLock { $0.lastBeat = .now } }
 
     func beat(running: Int) {
         pulse.withLock { pulse in

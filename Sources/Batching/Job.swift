@@ -25,6 +25,8 @@ public struct Job: Sendable, PlannerEntry {
         public let queued: Duration
         /// In the model.
         public let inference: Duration
+        /// The part of `inference` that the others wait for who aren't begun: less where images are computed side by side.
+        public let pace: Duration
     }
 
     /// The very model that runs it: not another that came to have its name.
@@ -33,7 +35,7 @@ public struct Job: Sendable, PlannerEntry {
     public let arrival: ContinuousClock.Instant
     public let deadline: ContinuousClock.Instant?
     public let ticket: Ticket
-    /// Called exactly once, on the engine's thread or on the one that made the outcome certain; returns soon.
+    /// Called exactly once, on a thread of the engine's or on the one that made the outcome certain; returns soon.
     let completion: @Sendable (Outcome) -> Void
 
     public var isDeparted: Bool { ticket.isGone }
@@ -60,11 +62,13 @@ public struct Job: Sendable, PlannerEntry {
 
     /// Ends it without having run it.
     func fail(_ failure: EngineFailure, at now: ContinuousClock.Instant) {
-        completion(Outcome(result: .failure(failure), queued: now - arrival, inference: .zero))
+        completion(Outcome(result: .failure(failure), queued: now - arrival, inference: .zero, pace: .zero))
     }
 
-    /// Runs it on the thread that owns the model, and ends it.
-    func run(on tokenizer: any Tokenizer) {
+    /// Runs it on the calling thread, and ends it.
+    ///
+    /// - Parameter sideBySide: images that are computed at once.
+    func run(on tokenizer: any Tokenizer, sideBySide: Int = 1) {
         let start = ContinuousClock.now
         let result: Result<Output, EngineFailure>
         do throws(TokenizerError) {
@@ -72,7 +76,9 @@ public struct Job: Sendable, PlannerEntry {
         } catch {
             result = .failure(.tokenizer(error))
         }
-        completion(Outcome(result: result, queued: start - arrival, inference: .now - start))
+        let span = ContinuousClock.now - start
+        completion(
+            Outcome(result: result, queued: start - arrival, inference: span, pace: span / max(1, sideBySide)))
     }
 
     private func output(of tokenizer: any Tokenizer) throws(TokenizerError) -> Output {

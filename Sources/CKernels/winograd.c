@@ -45,6 +45,10 @@ const void *tk_winograd_weights(const tk_winograd *w, size_t *bytes, const float
     return w->weights;
 }
 
+const char *tk_winograd_layout(const tk_winograd *w) {
+    return w->doubles ? "F(4x4, 3x3) at 1 and 2, doubled" : "F(4x4, 3x3) at 3/2 and 2/3";
+}
+
 void tk_winograd_free(tk_winograd *w) {
     if (!w) return;
     free(w->owned);

@@ -41,7 +41,7 @@ struct LayerScope {
 
     /// As `TensorScope.requireSound`, which was so where the model was packed.
     func requireSound(ignoring ignored: [String] = []) throws(CheckpointError) {
-        if case .packed = origin { return }
+        guard origin.readsTensors else { return }
         try tensors.requireSound(ignoring: ignored)
     }
 
@@ -84,6 +84,7 @@ struct LayerScope {
             return layer
         case .packed(let model):
             return try model.naming(part + prefix + name) { try mapped(try model.layer(part + prefix + name)) }
+        case .shared(let packing): return try mapped(try packing.layer(part + prefix + name))
         }
     }
 
@@ -102,6 +103,7 @@ struct LayerScope {
             } catch {
                 throw model.misfit(part + prefix + name, error)
             }
+        case .shared(let packing): return try FloatBuffer(count: count, packed: try packing.layer(part + prefix + name))
         }
     }
 

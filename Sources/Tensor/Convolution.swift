@@ -133,8 +133,9 @@ public final class Convolution: PackableLayer {
         var bias: UnsafePointer<Float>?
         let weights = tk_winograd_weights(handle, &bytes, &bias)
         return PackedLayer(
-            layout: "winograd \(arithmetic) \(Compute.level), \(shape.outputs) x \(shape.inputs)", weights: weights,
-            bytes: bytes, bias: bias, outputs: shape.outputs, owner: owner)
+            layout: "\(String(cString: tk_winograd_layout(handle))) \(arithmetic) \(Compute.level), "
+                + "\(shape.outputs) x \(shape.inputs)",
+            weights: weights, bytes: bytes, bias: bias, outputs: shape.outputs, owner: owner)
     }
 
     private static func implementation(

@@ -8,15 +8,16 @@ extension TokenService {
     ///
     /// - Parameters:
     ///   - threads: computing threads; `nil`: as many as this process may use.
+    ///   - imagesAtOnce: of a batch, side by side; they divide the threads.
     ///   - whenLoaded: called for each model before it is warm.
     ///   - whenSettled: called once with `ready`, or `failed` with one clear line.
     public func start(
-        _ sources: [ModelSource], threads: Int? = nil,
+        _ sources: [ModelSource], threads: Int? = nil, imagesAtOnce: Int = 1,
         whenLoaded: @escaping @Sendable (ModelDescription) -> Void = { _ in },
         whenSettled: @escaping @Sendable (Engine.State) -> Void = { _ in }
     ) {
         engine.whenSettled(whenSettled)
-        engine.start(Self.loader(sources, threads: threads, whenLoaded: whenLoaded))
+        engine.start(Self.loader(sources, threads: threads, imagesAtOnce, whenLoaded: whenLoaded))
     }
 
     /// Replaces the models by what `sources` hold now, beside the service: requests that are under way are finished by
@@ -25,18 +26,18 @@ extension TokenService {
     /// A start that is under way is waited for.
     ///
     /// - Parameters:
-    ///   - threads: as of `start`.
+    ///   - threads, imagesAtOnce: as of `start`.
     ///   - whenLoaded: called for each model before it is warm.
     ///   - completion: once, with a failure where nothing has changed.
     public func reload(
-        _ sources: [ModelSource], threads: Int? = nil,
+        _ sources: [ModelSource], threads: Int? = nil, imagesAtOnce: Int = 1,
         whenLoaded: @escaping @Sendable (ModelDescription) -> Void = { _ in },
         completion: @escaping @Sendable (Result<Void, ReloadFailure>) -> Void
     ) {
         engine.whenSettled { [self] _ in
             guard !isDraining else { return completion(.failure(.notReady(.draining))) }
             engine.reload(
-                Self.loader(sources, threads: threads, whenLoaded: whenLoaded),
+                Self.loader(sources, threads: threads, imagesAtOnce, whenLoaded: whenLoaded),
                 whenDiscarded: { DispatchQueue.global().async { ModelLoader.returnMemory() } },
                 completion: { [metrics] result in
                     metrics.reloaded(result)
@@ -46,7 +47,8 @@ extension TokenService {
     }
 
     private static func loader(
-        _ sources: [ModelSource], threads: Int?, whenLoaded: @escaping @Sendable (ModelDescription) -> Void
+        _ sources: [ModelSource], threads: Int?, _ imagesAtOnce: Int,
+        whenLoaded: @escaping @Sendable (ModelDescription) -> Void
     ) -> Engine.Loader {
         return {
             var loaded: [(id: String, tokenizer: any Tokenizer)] = []
@@ -54,7 +56,7 @@ extension TokenService {
                 guard !loaded.contains(where: { $0.id == source.id }) else {
                     throw ModelError.config("--model \(source.id)=…: the id '\(source.id)' is given twice")
                 }
-                let model = try ModelLoader.load(source, threads: threads)
+                let model = try ModelLoader.load(source, threads: threads, imagesAtOnce: imagesAtOnce)
                 whenLoaded(model.description)
                 loaded.append((source.id, model.tokenizer))
             }

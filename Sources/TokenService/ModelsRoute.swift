@@ -77,7 +77,7 @@ extension TokenService {
             Job(model: model, work: work, deadline: context.deadline, ticket: context.ticket) { outcome in
                 self.metrics.ended(work, on: model, outcome)
                 context.finishedOne()
-                if let kind, outcome.inference > .zero { self.admission.observe(outcome.inference, of: kind) }
+                if let kind, outcome.pace > .zero { self.admission.observe(outcome.pace, of: kind) }
                 context.record { timings in
                     timings.queue = max(timings.queue, outcome.queued)
                     timings.inference += outcome.inference

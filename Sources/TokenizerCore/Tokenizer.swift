@@ -48,7 +48,7 @@ public struct TokenSequence: Sendable, Equatable {
     }
 }
 
-/// A loaded model as the engine sees it. Not `Sendable`: it owns scratch memory and lives on the engine's thread.
+/// A loaded model as the engine sees it. Not `Sendable`: it owns scratch memory and is used by one thread at a time.
 ///
 /// Each call handles one image, so that tokens can't depend on what else is in a batch.
 public protocol Tokenizer: AnyObject {
@@ -61,16 +61,22 @@ public protocol Tokenizer: AnyObject {
     /// - Parameter tokens: local ids; count and range are checked.
     func decode(_ tokens: [Int32], options: DecodeOptions) throws(TokenizerError) -> RGBImage
 
+    /// The same model again, for images that are computed at once, each on a thread of its own: they share the weights and
+    /// the processors. Empty where images are computed one by one.
+    var replicas: [any Tokenizer] { get }
+
     /// The code vectors as a generator's embedding table would use them.
     func codebook() -> CodebookTable
 
-    /// Has `body` called as work goes on, at least once a layer, on the thread that it goes on: so a watcher tells slow
-    /// from stuck. By default never.
+    /// Has `body` called as work goes on, in replicas too, at least once a layer, on the thread that it goes on: so a watcher
+    /// tells slow from stuck. By default never.
     func onProgress(_ body: @escaping () -> Void)
 }
 
 extension Tokenizer {
     public func onProgress(_ body: @escaping () -> Void) {}
+
+    public var replicas: [any Tokenizer] { [] }
 }
 
 /// Code vectors, row-major. Shape (K, d) where all positions share a codebook, (T, K, d) where each has its own.

@@ -85,7 +85,7 @@ struct Serve: ParsableCommand {
         let service = TokenService(configuration: settings.serviceConfiguration(keys: known, logger: logger))
         let server = HTTPServer(configuration: settings.serverConfiguration, handler: service)
         for address in try server.start() { logger.info("listening on \(address)") }
-        service.start(sources, threads: settings.threads) {
+        service.start(sources, threads: settings.threads, imagesAtOnce: settings.imagesSideBySide) {
             log($0, logger)
         } whenSettled: { state in
             switch state {
@@ -106,17 +106,17 @@ struct Serve: ParsableCommand {
                 return "\(keys.count) keys"
             }
         }
-        reload.add("models") { try reloadModels(service, sources, threads: settings.threads, logger) }
+        reload.add("models") { try reloadModels(service, sources, settings, logger) }
         withExtendedLifetime((stop.watchSignals(), reload.watchSignal())) { dispatchMain() }
     }
 
     /// Returns when it is over.
     private static func reloadModels(
-        _ service: TokenService, _ sources: [ModelSource], threads: Int?, _ logger: Logger
+        _ service: TokenService, _ sources: [ModelSource], _ settings: ServeSettings, _ logger: Logger
     ) throws -> String {
         let ended = DispatchSemaphore(value: 0)
         let outcome = Mutex(Result<Void, ReloadFailure>.success(()))
-        service.reload(sources, threads: threads) {
+        service.reload(sources, threads: settings.threads, imagesAtOnce: settings.imagesSideBySide) {
             log($0, logger)
         } completion: { result in
             outcome.withLock { $0 = result }

@@ -46,14 +46,22 @@ import TokenizerCore
         for threads in [1, 2] { try check(subjects, threads: threads) }
     }
 
-    private func check(_ subjects: Subjects, threads: Int) throws {
+    /// On three replicas that share the weights, of which two have a thread more than they should.
+    @Test func tokensDoNotDependOnWhatRunsBeside() throws {
+        try check(try Subjects(), threads: 2, imagesAtOnce: 3)
+    }
+
+    private func check(_ subjects: Subjects, threads: Int, imagesAtOnce: Int = 1) throws {
         let engine = Engine(maxBatch: Self.sizes.upperBound)
         let settled = DispatchSemaphore(value: 0)
         let gate = Gate()
         let sources = subjects.sources
         engine.whenSettled { _ in settled.signal() }
         engine.start {
-            try sources.map { ($0.id, try ModelLoader.load($0, threads: threads).tokenizer) }
+            try sources.map {
+                let loaded = try ModelLoader.load($0, threads: threads, imagesAtOnce: imagesAtOnce)
+                return ($0.id, loaded.tokenizer)
+            }
                 + [("hold", FakeTokenizer(.steps) { gate.pass() })]
         }
         try #require(settled.wait(timeout: .now() + 60) == .success)

@@ -56,6 +56,7 @@ struct SettingsTests {
         Sample("preprocessor", "/a", "/b", "/c"),
         Sample("precision", "bf16", "fp32", "bf16", bad: "fp16"),
         Sample("threads", "1", "2", "1024", bad: "1025"),
+        Sample("images-at-once", "1", "2", "256", bad: "257"),
         Sample("max-batch", "1", "2", "1024", bad: "0"),
         Sample("max-delay-ms", "0", "1", "60000", bad: "-1"),
         Sample("queued-images", "1", "2", "3", bad: "1e3"),

@@ -177,6 +177,8 @@ tk_winograd *tk_winograd_create(long height, long width, long inputs, long outpu
 const void *tk_winograd_weights(const tk_winograd *convolution, size_t *bytes, const float **bias);
 /// x (height, width, inputs), or half of that -> y (height, width, outputs).
 void tk_winograd_run(const tk_winograd *convolution, const float *x, float *y);
+/// What packed weights are by kind and points: those of another text are other weights. Lives for ever.
+const char *tk_winograd_layout(const tk_winograd *convolution);
 void tk_winograd_free(tk_winograd *convolution);
 
 // MARK: codes

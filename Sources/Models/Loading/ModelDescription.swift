@@ -27,6 +27,6 @@ public struct ModelDescription: Sendable {
 
 /// A model ready to be used by one thread.
 public struct LoadedModel {
-    public let tokenizer: any Tokenizer
+    public internal(set) var tokenizer: any Tokenizer
     public internal(set) var description: ModelDescription
 }

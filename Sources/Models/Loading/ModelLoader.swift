@@ -11,19 +11,48 @@ public enum ModelLoader {
     /// reads it whole, with a warning where there are some that don't. Its architecture is told by its tensors' names. The
     /// model belongs to the calling thread, whose pool of computing threads is set here.
     ///
-    /// - Parameter threads: computing threads; `nil`: as many as this process may use.
+    /// - Parameters:
+    ///   - threads: computing threads; `nil`: as many as this process may use.
+    ///   - imagesAtOnce: with more than one, the model has as many replicas, which share its weights and divide its threads.
     /// - Throws: `ModelError`, `CheckpointError` or `LibraryError`, each one clear line.
-    public static func load(_ source: ModelSource, threads: Int? = nil) throws -> LoadedModel {
-        Compute.setThreads(threads ?? Compute.availableProcessors)
+    public static func load(_ source: ModelSource, threads: Int? = nil, imagesAtOnce: Int = 1) throws -> LoadedModel {
+        let threads = threads ?? Compute.availableProcessors
+        Compute.setThreads(threads)
         let path = packedPath(source)
-        guard access(path, F_OK) == 0 else { return try load(source, .tensors) }
+        guard access(path, F_OK) == 0 else { return try read(source, threads: threads, imagesAtOnce) }
         do {
-            return try load(source, packed: PackedModel(path: path, source.feasiblePrecision.precision))
+            let packed = try PackedModel(path: path, source.feasiblePrecision.precision)
+            let loaded = try load(source, packed: packed)
+            return try replicated(loaded, threads: threads, imagesAtOnce) { try load(source, .packed(packed)) }
         } catch {
-            var loaded = try load(source, .tensors)
+            var loaded = try read(source, threads: threads, imagesAtOnce)
             loaded.description.warnings.append("\(error); the weights are read instead: `tessera pack` packs them anew")
             return loaded
         }
+    }
+
+    private static func read(_ source: ModelSource, threads: Int, _ imagesAtOnce: Int) throws -> LoadedModel {
+        guard imagesAtOnce > 1 else { return try load(source, .tensors) }
+        let packing = Packing()
+        let loaded = try load(source, .packing(packing))
+        return try replicated(loaded, threads: threads, imagesAtOnce) { try load(source, .shared(packing)) }
+    }
+
+    /// - Parameter again: the model once more, on the same weights.
+    private static func replicated(
+        _ loaded: LoadedModel, threads: Int, _ imagesAtOnce: Int, _ again: () throws -> LoadedModel
+    ) throws -> LoadedModel {
+        guard imagesAtOnce > 1 else { return loaded }
+        // oneDNN makes a product for the number of threads that is in force.
+        let share = max(1, threads / imagesAtOnce)
+        Compute.setThreads(share)
+        defer { Compute.setThreads(threads) }
+        let replicas = try (0..<imagesAtOnce).map { _ in
+            SideBySideTokenizer(try again().tokenizer, threads: share)
+        }
+        var loaded = loaded
+        loaded.tokenizer = SideBySideTokenizer(loaded.tokenizer, threads: threads, replicas: replicas)
+        return loaded
     }
 
     /// Reads a model whole and writes its weights as they are computed with, for later loads to map.

@@ -3,10 +3,11 @@ import JSON
 import Tensor
 import TokenizerCore
 
-/// What is noted of a model while it is loaded, so that it can be written as it lies in memory.
+/// What is noted of a model while it is loaded, so that it can be written as it lies in memory, or another be made on the
+/// same memory.
 final class Packing {
     private var layers: [(name: String, packed: PackedLayer)] = []
-    private var names: Set<String> = []
+    private var places: [String: Int] = [:]
     var sources: [SourceFile] = []
     var settings: [String] = []
     var fingerprint = ""
@@ -15,9 +16,15 @@ final class Packing {
     ///
     /// - Precondition: no other has that name.
     func add(_ name: String, _ packed: PackedLayer) {
-        let isNew = names.insert(name).inserted
-        precondition(isNew, "two layers are called '\(name)'")
+        precondition(places[name] == nil, "two layers are called '\(name)'")
+        places[name] = layers.count
         layers.append((name, packed))
+    }
+
+    /// The layer of that name, for another to be made on its memory.
+    func layer(_ name: String) throws(ModelError) -> PackedLayer {
+        guard let place = places[name] else { throw .structure("there is no layer '\(name)' in memory") }
+        return layers[place].packed
     }
 
     /// - Returns: the file's size in bytes.

@@ -10,11 +10,21 @@ enum WeightOrigin {
     case packing(Packing)
     /// What was packed before: no tensor is read.
     case packed(PackedModel)
+    /// The memory of a model that is loaded.
+    case shared(Packing)
+
+    /// Whether tensors are read.
+    var readsTensors: Bool {
+        switch self {
+        case .tensors, .packing: true
+        case .packed, .shared: false
+        }
+    }
 
     /// Has the files that the weights come from noted, or compared with what was noted.
     func check(_ files: [SourceFile]) throws(ModelError) {
         switch self {
-        case .tensors: return
+        case .tensors, .shared: return
         case .packing(let packing): packing.sources = files
         case .packed(let model): try model.check(files)
         }
@@ -29,6 +39,7 @@ enum WeightOrigin {
             packing.fingerprint = try Fingerprint.of(tensors, contract)
             return packing.fingerprint
         case .packed(let model): return try model.fingerprint(tensors, contract)
+        case .shared(let packing): return packing.fingerprint
         }
     }
 }

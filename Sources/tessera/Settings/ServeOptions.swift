@@ -10,6 +10,7 @@ struct ServeOptions: ParsableArguments {
     @Option(help: Setting.help("preprocessor")) var preprocessor: String?
     @Option(help: Setting.help("precision")) var precision: String?
     @Option(parsing: .unconditional, help: Setting.help("threads")) var threads: String?
+    @Option(parsing: .unconditional, help: Setting.help("images-at-once")) var imagesAtOnce: String?
     @Option(parsing: .unconditional, help: Setting.help("max-batch")) var maxBatch: String?
     @Option(parsing: .unconditional, help: Setting.help("max-delay-ms")) var maxDelayMs: String?
     @Option(parsing: .unconditional, help: Setting.help("queued-images")) var queuedImages: String?

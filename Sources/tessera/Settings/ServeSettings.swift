@@ -21,6 +21,7 @@ struct ServeSettings: Equatable, Sendable {
     var preprocessor: String?
     var precision = Precision.fp32
     var threads: Int?
+    var imagesAtOnce: Int?
     var maxBatch = 8
     /// In milliseconds.
     var maxDelay = 0
@@ -43,6 +44,9 @@ struct ServeSettings: Equatable, Sendable {
 }
 
 extension ServeSettings {
+    /// A layer of one image has work for about 8 threads.
+    var imagesSideBySide: Int { imagesAtOnce ?? max(1, (threads ?? ModelLoader.availableProcessors) / 8) }
+
     /// The models to load; where none is named, the one in the box.
     func sources() throws -> [ModelSource] {
         let named = try models.map { try ModelSource(parsing: $0) }

@@ -68,6 +68,9 @@ struct Setting: Sendable {
         .optionalInteger(
             "threads", 1...1024, \.threads, \.threads, "Computing threads.",
             otherwise: "the processors this process may use"),
+        .optionalInteger(
+            "images-at-once", 1...256, \.imagesAtOnce, \.imagesAtOnce,
+            "Images of a batch computed side by side; they divide the threads.", otherwise: "one for every 8 threads"),
         .integer("max-batch", 1...1024, \.maxBatch, \.maxBatch, "Images in a batch at most."),
         .integer(
             "max-delay-ms", 0...60_000, \.maxDelay, \.maxDelayMs, "How long the oldest image waits for company."),
