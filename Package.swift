@@ -65,7 +65,9 @@ let package = Package(
 
         .target(
             name: "CKernels",
-            exclude: ["attention.inc", "bfloat16.inc", "gradients.inc", "kernels.inc", "winograd.inc"],
+            exclude: [
+                "attention.inc", "bfloat16.inc", "gradients.inc", "kernels.inc", "quantized.inc", "winograd.inc",
+            ],
             cSettings: kernels,
             linkerSettings: [.linkedLibrary("openblas"), .linkedLibrary("gomp"), .linkedLibrary("m")]),
         .systemLibrary(name: "CLinux"),

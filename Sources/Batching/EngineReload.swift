@@ -41,6 +41,7 @@ extension Engine {
 
     /// What the thread owns.
     struct Stock {
+        let lanes: Lanes
         /// By generation and id.
         var tokenizers: [Int: [String: any Tokenizer]] = [:]
         var candidate: Candidate?
@@ -148,7 +149,7 @@ extension Engine {
         guard let candidate = stock.candidate else { return nil }
         let (id, tokenizer) = candidate.models[candidate.warm]
         do {
-            try warmUp(tokenizer)
+            try warmUp(tokenizer, stock.lanes)
             stock.candidate?.warm += 1
             return nil
         } catch {

@@ -5,21 +5,20 @@ import TokenizerCore
 
 extension Engine {
     func main(_ loader: Loader, stackBytes: Int) {
-        var stock = Stock()
-        let lanes = Lanes(stackBytes: stackBytes)
+        var stock = Stock(lanes: Lanes(stackBytes: stackBytes))
         do {
             let loaded = try loader()
-            for (_, tokenizer) in loaded { try warmUp(tokenizer) }
+            for (_, tokenizer) in loaded { try warmUp(tokenizer, stock.lanes) }
             settle(.ready, models: take(loaded, into: &stock))
         } catch {
             settle(.failed("\(error)"), models: [])
             return endDrains()
         }
         while let batch = nextBatch(&stock) {
-            compute(Batch(batch, stock), lanes)
+            compute(Batch(batch, stock), stock.lanes)
             beat(running: 0)
         }
-        stock = Stock()
+        stock = Stock(lanes: stock.lanes)
         endReload(.failure(.notReady(.draining)))
         endDrains()
     }
@@ -61,13 +60,23 @@ extension Engine {
         for completion in completions { completion(0) }
     }
 
-    /// One image through the encoder. Decoding isn't tried: its first request is slower by its memory's first touch,
+    /// One image through the encoder, and at the same time through each replica's. Decoding isn't tried: its first request is slower by its memory's first touch,
     /// a start by its whole work.
-    func warmUp(_ tokenizer: any Tokenizer) throws(TokenizerError) {
+    func warmUp(_ tokenizer: any Tokenizer, _ lanes: Lanes) throws(TokenizerError) {
         tokenizer.onProgress { [weak self] in self?.pulse.withLock { $0.lastBeat = .now } }
         let size = tokenizer.contract.preprocessing.size
         let grey = RGBImage(width: size, height: size, pixels: [UInt8](repeating: 127, count: size * size * 3))
         _ = try tokenizer.encode(grey, options: EncodeOptions())
+        let replicas = Replicas(tokenizers: tokenizer.replicas)
+        lanes.run(replicas.tokenizers.count, on: replicas.tokenizers.count) { _, index in
+            // What the model took, its replicas take.
+            _ = try? replicas.tokenizers[index].encode(grey, options: EncodeOptions())
+        }
+    }
+
+    /// `@unchecked Sendable`: each is used by one lane alone, and the engine's thread waits for all lanes.
+    private struct Replicas: @unchecked Sendable {
+        let tokenizers: [any Tokenizer]
     }
 
     /// A drain may have begun while models were loading: then that stands.

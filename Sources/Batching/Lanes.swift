@@ -56,15 +56,23 @@ private final class Lane {
 
     init(stackBytes: Int) {
         let thread = Thread { [desk] in
-            while true {
-                desk.given.wait()
-                guard let body = desk.task.withLock({ $0 }) else { return }
-                body()
-                desk.done.signal()
-            }
+            while Self.doNext(desk) { desk.done.signal() }
         }
         thread.stackSize = stackBytes
         thread.start()
+    }
+
+    /// Keeps nothing of what was given when it returns.
+    ///
+    /// - Returns: whether there was anything.
+    private static func doNext(_ desk: Desk) -> Bool {
+        desk.given.wait()
+        let body = desk.task.withLock { task in
+            defer { task = nil }
+            return task
+        }
+        body?()
+        return body != nil
     }
 
     func begin(_ body: @escaping @Sendable () -> Void) {
@@ -72,10 +80,7 @@ private final class Lane {
         desk.given.signal()
     }
 
-    func wait() {
-        desk.done.wait()
-        desk.task.withLock { $0 = nil }
-    }
+    func wait() { desk.done.wait() }
 
     /// - Precondition: nothing that was begun hasn't been waited for.
     func end() { desk.given.signal() }

@@ -6,7 +6,7 @@
 
 #include "internal.h"
 
-enum { QUADS = 4, ROWS = 24 };
+enum { QUADS = 4, ROWS = 24, MOST_INPUTS = INT32_MAX / (255 * 127) };
 
 static long rounded_up(long n, long to) { return (n + to - 1) / to * to; }
 
@@ -54,7 +54,7 @@ static void pack(tk_quantized *t, const float *weights, const float *bias) {
 }
 
 tk_quantized *tk_quantized_create(long outputs, long inputs, const void *weights, size_t packed_bytes, const float *bias) {
-    if (!tk_active()->multiply_bytes) return NULL;
+    if (!tk_active()->multiply_bytes || inputs > MOST_INPUTS) return NULL;
     tk_quantized *t = calloc(1, sizeof *t);
     if (!t) abort();
     *t = (tk_quantized){

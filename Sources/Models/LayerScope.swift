@@ -83,8 +83,23 @@ struct LayerScope {
             packing.add(part + prefix + name, layer.packed)
             return layer
         case .packed(let model):
-            return try model.naming(part + prefix + name) { try mapped(try model.layer(part + prefix + name)) }
-        case .shared(let packing): return try mapped(try packing.layer(part + prefix + name))
+            let full = part + prefix + name
+            let packed = try model.layer(full)
+            do {
+                return try mapped(packed)
+            } catch let error as LibraryError where error.isOtherLayout && packed.dependsOnThreads {
+                model.add(stranger: full)
+                return try made()
+            } catch let error as LibraryError {
+                throw model.misfit(full, error)
+            }
+        case .shared(let store):
+            let packed = try store.layer(part + prefix + name)
+            do {
+                return try mapped(packed)
+            } catch let error as LibraryError where error.isOtherLayout && packed.dependsOnThreads {
+                return try made()
+            }
         }
     }
 
@@ -103,7 +118,7 @@ struct LayerScope {
             } catch {
                 throw model.misfit(part + prefix + name, error)
             }
-        case .shared(let packing): return try FloatBuffer(count: count, packed: try packing.layer(part + prefix + name))
+        case .shared(let store): return try FloatBuffer(count: count, packed: try store.layer(part + prefix + name))
         }
     }
 
@@ -124,7 +139,8 @@ struct LayerScope {
         do {
             full = try tensors.take(name, shape: shape)
         } catch {
-            guard let count = Self.reasonableCount(shape) else { throw error }
+            // Nobody asks `requireSound` of tensors that aren't all read.
+            guard origin.readsTensors, let count = Self.reasonableCount(shape) else { throw error }
             tensors.record(error)
             let zeros = FloatBuffer(count: count)
             zeros.buffer.update(repeating: 0)

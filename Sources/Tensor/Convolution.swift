@@ -120,7 +120,7 @@ public final class Convolution: PackableLayer {
         case .direct(let handle):
             let packed = td_packed_weights(handle)
             return PackedLayer(
-                layout: "convolution \(arithmetic), \(String(cString: packed.layout))", weights: packed.weights,
+                layout: PackedLayer.layout("convolution \(arithmetic)", packed), weights: packed.weights,
                 bytes: packed.bytes, bias: packed.bias, outputs: shape.outputs, owner: self)
         case .winograd(let handle): return Self.packed(winograd: handle, shape, arithmetic, owner: self)
         }

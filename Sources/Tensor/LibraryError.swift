@@ -1,4 +1,6 @@
 /// oneDNN refused a convolution or a product: its status and the shape.
 public struct LibraryError: Error, CustomStringConvertible {
     public let description: String
+    /// Whether it is that packed weights lie otherwise than they would here.
+    public var isOtherLayout = false
 }

@@ -81,7 +81,7 @@ public final class Linear: PackableLayer {
         case .packed(let handle):
             let packed = td_matmul_packed_weights(handle)
             return PackedLayer(
-                layout: "product \(arithmetic), \(String(cString: packed.layout))", weights: packed.weights,
+                layout: PackedLayer.layout("product \(arithmetic)", packed), weights: packed.weights,
                 bytes: packed.bytes, bias: packed.bias, outputs: outputs, owner: self)
         case .quantized(let handle):
             var bytes = 0

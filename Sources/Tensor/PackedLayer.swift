@@ -1,3 +1,5 @@
+import COneDNN
+
 /// A layer's weights in the bytes that it computes with: what a file of packed weights holds, and what a layer can be made
 /// on without a copy.
 public struct PackedLayer {
@@ -21,6 +23,12 @@ public protocol PackableLayer: AnyObject {
 }
 
 extension PackedLayer {
+    /// Of weights that oneDNN packed; empty, which fits nothing, where it is none that can be told.
+    static func layout(_ kind: String, _ packed: td_packed) -> String {
+        let told = String(cString: packed.layout)
+        return told.isEmpty ? "" : "\(kind), \(told)"
+    }
+
     /// The weights and a bias of `outputs` numbers, which may be `nil`.
     init(
         layout: String, weights: UnsafeRawPointer?, bytes: Int, bias: UnsafePointer<Float>?, outputs: Int,
@@ -51,10 +59,13 @@ extension PackedLayer {
         }
     }
 
+    /// Whether oneDNN chooses the layout by the number of threads too.
+    public var dependsOnThreads: Bool { layout.hasPrefix("convolution ") }
+
     /// Throws unless this is the layout that the layer made on it would make.
     func require(_ wanted: String) throws(LibraryError) {
         guard layout == wanted, !wanted.isEmpty else {
-            throw LibraryError(description: "packed as '\(layout)', expected '\(wanted)'")
+            throw LibraryError(description: "packed as '\(layout)', expected '\(wanted)'", isOtherLayout: true)
         }
     }
 

@@ -102,6 +102,31 @@ struct LinearTests {
         }
     }
 
+    /// Rounding to bytes would make a number of what is none; other rows have nothing to do with it.
+    @Test func whatIsNotFiniteStaysSoIn8Bits() throws {
+        guard Compute.Arithmetic.int8.isNative else { return }
+        let pool = ScratchPool()
+        let layer = try Linear(
+            inputs: 40, outputs: 3, weight: FloatBuffer(Noise.values(120, seed: 1)), bias: nil, arithmetic: .int8)
+        for (value, place) in [(Float.nan, 0), (.nan, 17), (.infinity, 33), (-.infinity, 39)] {
+            var values = Noise.values(120, seed: 2)
+            values[40 + place] = value
+            let y = layer(pool.plane(3, 1, 40, values), pool).values
+            #expect((0..<9).allSatisfy { y[$0].isNaN == (3..<6).contains($0) }, "\(value) at \(place)")
+        }
+    }
+
+    /// Sums of more could overflow.
+    @Test func tooManyInputsFor8BitsAreRefused() {
+        guard Compute.Arithmetic.int8.isNative else { return }
+        for (inputs, fits) in [(66_311, true), (66_312, false)] {
+            let made = try? Linear(
+                inputs: inputs, outputs: 1, weight: FloatBuffer([Float](repeating: 1, count: inputs)), bias: nil,
+                arithmetic: .int8)
+            #expect((made != nil) == fits)
+        }
+    }
+
     @Test func layerNormForAProductIsTheRoundedOne() {
         let pool = ScratchPool()
         let norm = Affine(gain: FloatBuffer(Noise.values(100, seed: 1)), bias: FloatBuffer(Noise.values(100, seed: 2)))

@@ -152,4 +152,28 @@ struct PackedLayerTests {
         let packed = buffer.packed
         #expect(throws: LibraryError.self) { _ = try FloatBuffer(count: 4, packed: packed).count }
     }
+
+    /// oneDNN chooses some layouts by the number of threads that are to run them: where it does, that is told apart from
+    /// damage, so that the layer can be made anew.
+    @Test func aConvolutionForAnotherNumberOfThreads() throws {
+        defer { Compute.setThreads(2) }
+        let pool = ScratchPool()
+        for (inputs, outputs, side) in [(32, 128, 8), (64, 64, 16), (1024, 32, 8)] {
+            let shape = Convolution.Shape(inputs: inputs, outputs: outputs, height: side, width: side)
+            let w = Noise.values(outputs * inputs * 9, seed: 1), b = Noise.values(outputs, seed: 2)
+            let x = pool.plane(side, side, inputs, Noise.values(side * side * inputs, seed: 3))
+            Compute.setThreads(8)
+            let made = try Convolution(shape, weight: FloatBuffer(w), bias: FloatBuffer(b), method: .direct)
+            for threads in [2, 16, 32] {
+                Compute.setThreads(threads)
+                do throws(LibraryError) {
+                    let mapped = try Convolution(shape, packed: made.packed)
+                    Compute.setThreads(2)
+                    #expect(mapped(x, pool).values == made(x, pool).values)
+                } catch {
+                    #expect(error.isOtherLayout && made.packed.dependsOnThreads, "\(shape), \(threads): \(error)")
+                }
+            }
+        }
+    }
 }

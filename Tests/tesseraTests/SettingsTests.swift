@@ -8,6 +8,17 @@ import Testing
 
 /// Settings by flag, environment, file and default.
 struct SettingsTests {
+    @Test(
+        arguments: [
+            (nil, 2, 8, 1), (nil, 16, 8, 2), (nil, 128, 8, 8), (nil, 128, 32, 16), (3, 2, 8, 2), (4, 64, 2, 2),
+            (1, 64, 8, 1),
+        ] as [(Int?, Int, Int, Int)])
+    func imagesAtOnce(given: Int?, threads: Int, maxBatch: Int, expected: Int) {
+        var settings = ServeSettings()
+        (settings.imagesAtOnce, settings.maxBatch) = (given, maxBatch)
+        #expect(settings.imagesSideBySide(threads: threads) == expected)
+    }
+
     /// For each setting values that its flag, its variable and the file's value give, and a value that none may have.
     struct Sample: Sendable {
         let name: String

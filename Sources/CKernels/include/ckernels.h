@@ -5,7 +5,8 @@
 // so a picture is the matrix (height * width, channels). All sizes are in elements. Scratch per thread is taken where a
 // kernel needs it, and a process without memory for it ends; nothing else fails: callers check shapes at load.
 //
-// Work is cut into tiles by shape alone, never by the number of threads, so results don't depend on it.
+// Results don't depend on the number of threads: where work is cut by it (Winograd's strips, rows of 8 bits), the pieces are
+// computed independently of each other; elsewhere it is cut by shape alone.
 #ifndef CKERNELS_H
 #define CKERNELS_H
 
@@ -69,7 +70,8 @@ typedef struct tk_quantized tk_quantized;
 /// weights (outputs, inputs) and bias (outputs), which may be NULL, are copied. A weight becomes a step of its output times
 /// -127 to 127. Where `packed_bytes` isn't 0, weights are what `tk_quantized_weights` gave, so many bytes: they stay where they
 /// are, are only read, and must outlive the product; the bias is among them, and `bias` tells whether there is one. NULL below
-/// TK_LEVEL_AVX512_VNNI, or where packed weights would be of another size.
+/// TK_LEVEL_AVX512_VNNI, for more than 66,311 inputs, whose sums could overflow, or where packed weights would be of another
+/// size.
 tk_quantized *tk_quantized_create(long outputs, long inputs, const void *weights, size_t packed_bytes, const float *bias);
 /// As they are computed with, `*bytes` of them, and the bias or NULL; they live as long as the product.
 const void *tk_quantized_weights(const tk_quantized *product, size_t *bytes, const float **bias);

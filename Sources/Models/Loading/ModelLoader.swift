@@ -23,7 +23,7 @@ public enum ModelLoader {
         do {
             let packed = try PackedModel(path: path, source.feasiblePrecision.precision)
             let loaded = try load(source, packed: packed)
-            return try replicated(loaded, threads: threads, imagesAtOnce) { try load(source, .packed(packed)) }
+            return try replicated(loaded, threads: threads, imagesAtOnce) { try load(source, .shared(packed)) }
         } catch {
             var loaded = try read(source, threads: threads, imagesAtOnce)
             loaded.description.warnings.append("\(error); the weights are read instead: `tessera pack` packs them anew")
@@ -91,6 +91,11 @@ public enum ModelLoader {
         var loaded = try load(source, .packed(packed))
         loaded.description.packed = packed.path
         loaded.description.files.append(("packed weights", packed.path))
+        if let first = packed.strangers.first {
+            loaded.description.warnings.append(
+                "\(packed.path): \(packed.strangers.count) of its layers, the first '\(first)', were packed for another number "
+                    + "of threads and are made from the weights instead; `tessera pack` here spares that")
+        }
         if packed.isTouched {
             loaded.description.warnings.append(
                 "\(packed.path): the weights are those that were packed, but their files have other times, so that all of "

@@ -3,12 +3,14 @@ import Tensor
 import TokenizerCore
 
 /// A model's packed weights, mapped, for the precision and the instructions that they are used with.
-final class PackedModel {
+final class PackedModel: LayerStore {
     let path: String
     private let file: PackedFile
     private let facts: PackedFacts
     /// Whether a source's file has another time than when the model was packed, so that its fingerprint must be computed.
     private(set) var isTouched = false
+    /// Layers that were packed otherwise than they would be packed here, and so are made from their tensors.
+    private(set) var strangers: [String] = []
 
     /// - Throws: `CheckpointError` for a file that can't be used at all, `ModelError` for one of something else.
     init(path: String, _ precision: Precision) throws {
@@ -65,15 +67,11 @@ final class PackedModel {
         return PackedLayer(layout: layer.layout, parts: layer.parts.map { file.bytes(of: $0) }, owner: file)
     }
 
-    /// Puts the file and a layer before what a layer says of its bytes.
-    func naming<T>(_ layer: String, _ body: () throws -> T) throws -> T {
-        do {
-            return try body()
-        } catch let error as LibraryError {
-            throw misfit(layer, error)
-        }
-    }
+    func add(stranger name: String) { strangers.append(name) }
 
+    var fingerprint: String { facts.fingerprint }
+
+    /// Puts the file and a layer before what a layer says of its bytes.
     func misfit(_ layer: String, _ error: LibraryError) -> ModelError {
         .packed("\(path): layer '\(layer)': \(error)")
     }

@@ -1,4 +1,5 @@
 import Checkpoint
+import Tensor
 import TokenizerCore
 
 /// Where a model's layers get their weights. Whatever it is, a model's structure comes from its checkpoint's names and
@@ -11,7 +12,7 @@ enum WeightOrigin {
     /// What was packed before: no tensor is read.
     case packed(PackedModel)
     /// The memory of a model that is loaded.
-    case shared(Packing)
+    case shared(any LayerStore)
 
     /// Whether tensors are read.
     var readsTensors: Bool {
@@ -39,9 +40,16 @@ enum WeightOrigin {
             packing.fingerprint = try Fingerprint.of(tensors, contract)
             return packing.fingerprint
         case .packed(let model): return try model.fingerprint(tensors, contract)
-        case .shared(let packing): return packing.fingerprint
+        case .shared(let store): return store.fingerprint
         }
     }
+}
+
+/// Layers of a model that is loaded, by their names.
+protocol LayerStore {
+    func layer(_ name: String) throws(ModelError) -> PackedLayer
+    /// The model's, which has been checked.
+    var fingerprint: String { get }
 }
 
 /// A file that weights come from.
