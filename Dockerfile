@@ -26,7 +26,7 @@ FROM ${DEBIAN_IMAGE}
 # hadolint ignore=DL3008
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
-        libdnnl2 libgomp1 libjpeg62-turbo libopenblas0-pthread libpng16-16 libstdc++6 zlib1g \
+        libdeflate0 libdnnl2 libgomp1 libjpeg62-turbo libopenblas0-pthread libpng16-16 libstdc++6 zlib1g \
     && rm -rf /var/lib/apt/lists/* \
     && groupadd --gid 10001 tessera \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin tessera

@@ -75,7 +75,7 @@ let package = Package(
         .target(name: "COneDNN", cSettings: kernels, linkerSettings: [.linkedLibrary("dnnl")]),
         .target(
             name: "CCodecs", cSettings: kernels,
-            linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg"), .linkedLibrary("z")]),
+            linkerSettings: [.linkedLibrary("png"), .linkedLibrary("jpeg"), .linkedLibrary("deflate")]),
 
         .target(name: "Recipe", dependencies: ["TokenizerCore"], path: "Tests/Recipe", swiftSettings: strict),
         .target(name: "CheckpointBuilders", path: "Tests/CheckpointBuilders", swiftSettings: strict),
@@ -85,14 +85,15 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "HTTPWire", "JSON", "TokenService", "Checkpoint", "CheckpointBuilders", "ImageInput", "TokenizerCore",
+                "HTTPWire", "JSON", "TokenService", "Checkpoint", "CheckpointBuilders", "ImageInput", "CCodecs",
+                "TokenizerCore",
             ], path: "Fuzz/Targets", swiftSettings: strict),
         .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"], swiftSettings: strict),
         tests("Tensor", ["CKernels"]),
         tests("Evaluation", ["TokenizerCore"], exclude: ["Fixtures"]),
         tests("JSON", []),
         tests("Checkpoint", ["JSON", "CheckpointBuilders"], exclude: ["Fixtures"]),
-        tests("ImageInput", ["CCodecs", "Recipe", "JSON", "TokenizerCore"], exclude: ["Fixtures"]),
+        tests("ImageInput", ["CCodecs", "CZlib", "Recipe", "JSON", "TokenizerCore"], exclude: ["Fixtures"]),
         tests("HTTPWire", []),
         tests("HTTPServer", ["HTTPWire", "SocketClient"]),
         tests("Metrics", ["MetricsReader"]),

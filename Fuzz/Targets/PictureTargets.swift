@@ -1,3 +1,4 @@
+import CCodecs
 import ImageInput
 import TokenizerCore
 
@@ -41,8 +42,24 @@ private func check(_ image: RGBImage, _ source: SourceInfo, _ bytes: [UInt8]) th
 
 /// The input as it is, and with checksums that are right: without those no change would get past them.
 func checkPNG(_ bytes: [UInt8]) throws(FuzzFailure) {
-    try checkPicture(bytes)
-    try checkPicture(checksummed(bytes))
+    for file in [bytes, checksummed(bytes)] {
+        try checkPicture(file)
+        try checkPaths(file)
+    }
+}
+
+/// What libdeflate reads, libpng reads too, and to the same pixels.
+private func checkPaths(_ bytes: [UInt8]) throws(FuzzFailure) {
+    guard let source = try? probe(bytes), source.width <= limits.pixels / source.height else { return }
+    let (width, height) = (Int64(source.width), Int64(source.height))
+    var bounds = cc_limits(deadline: .max, max_scans: 0, max_scan_pixels: 0)
+    var report = cc_report()
+    var plain = [UInt8](repeating: 0, count: source.width * source.height * 3)
+    guard cc_png_decode_plain(bytes, bytes.count, width, height, &bounds, 0, &plain) == 1 else { return }
+    var pixels = [UInt8](repeating: 0, count: plain.count)
+    let status = cc_png_decode_libpng(bytes, bytes.count, width, height, &bounds, 0, &pixels, &report)
+    try require(status == 0, "libdeflate reads what libpng refuses")
+    try require(pixels == plain, "libdeflate and libpng read different pictures")
 }
 
 /// A PNG's chunks (PNG, third edition, 5.3), each with the checksum that belongs to it.

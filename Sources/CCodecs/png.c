@@ -1,5 +1,5 @@
 // PNG through libpng. Samples are turned into RGB here, in Pillow's integer arithmetic.
-#include "internal.h"
+#include "png_pixels.h"
 
 #include <setjmp.h>
 #include <stdlib.h>
@@ -7,9 +7,6 @@
 
 #include <png.h>
 #include <zlib.h>
-
-// Between looks at the clock, which is a system call: a picture may have millions of short rows.
-#define PIXELS_PER_LOOK 4096
 
 typedef struct {
     const uint8_t *data;
@@ -47,25 +44,6 @@ static void on_read(png_structp png, png_bytep out, size_t count) {
     memcpy(out, d->data, count);
     d->data += count;
     d->left -= count;
-}
-
-static inline uint8_t blended(uint32_t sample, uint32_t alpha, uint32_t under) {
-    const uint32_t sum = (sample * alpha + under * (255 - alpha)) * 128 + 128 * 128;
-    return (uint8_t)((((sum >> 8) + sum) >> 8) >> 7);
-}
-
-// One pixel over white or black by the formula of Pillow's alpha_composite.
-static inline void put(uint8_t *to, int r, int g, int b, int alpha, int rule) {
-    if (rule == CC_ALPHA_DROP || alpha == 255) {
-        to[0] = (uint8_t)r;
-        to[1] = (uint8_t)g;
-        to[2] = (uint8_t)b;
-        return;
-    }
-    const uint32_t under = rule == CC_ALPHA_WHITE ? 255 : 0;
-    to[0] = blended((uint32_t)r, (uint32_t)alpha, under);
-    to[1] = blended((uint32_t)g, (uint32_t)alpha, under);
-    to[2] = blended((uint32_t)b, (uint32_t)alpha, under);
 }
 
 static void grey_row(const decoder *d, const uint8_t *from, uint8_t *to) {
@@ -185,7 +163,7 @@ static void read_rows(png_structp png, png_infop info, decoder *d, int64_t heigh
     }
 }
 
-int cc_png_decode(
+int cc_png_decode_libpng(
     const uint8_t *data, size_t size, int64_t width, int64_t height, const cc_limits *limits, int alpha, uint8_t *rgb,
     cc_report *report) {
     decoder d;
@@ -212,6 +190,14 @@ int cc_png_decode(
     png_destroy_read_struct(&png, &info, NULL);
     free(d.work);
     return d.status;
+}
+
+int cc_png_decode(
+    const uint8_t *data, size_t size, int64_t width, int64_t height, const cc_limits *limits, int alpha, uint8_t *rgb,
+    cc_report *report) {
+    memset(report, 0, sizeof *report);
+    if (cc_png_decode_plain(data, size, width, height, limits, alpha, rgb)) return CC_OK;
+    return cc_png_decode_libpng(data, size, width, height, limits, alpha, rgb, report);
 }
 
 typedef struct {

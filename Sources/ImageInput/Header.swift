@@ -47,18 +47,28 @@ private func readPNGHeader(_ bytes: Bytes) throws(ImageError) -> Header {
         throw .undecodable(format: .png, reason: "the 8-byte signature is cut off or damaged")
     }
     guard bytes.u32(8) == 13, bytes.starts(with: "IHDR", at: 12), let width = bytes.u32(16),
-        let height = bytes.u32(20), let interlace = bytes.u8(28)
+        let height = bytes.u32(20), let colourType = bytes.u8(25), let interlace = bytes.u8(28)
     else {
         throw .undecodable(format: .png, reason: "the first chunk is not a whole IHDR of 13 bytes")
     }
     guard (1...0x7FFF_FFFF).contains(width), (1...0x7FFF_FFFF).contains(height) else {
         throw .undecodable(format: .png, reason: "IHDR says \(width)x\(height); expected 1...2147483647 each")
     }
-    // 3 for RGB, 3 for its oriented copy; all rows at up to 4 bytes per pixel where passes are interlaced.
-    let perPixel = interlace == 0 ? 6 : 10
-    let info = SourceInfo(
-        width: width, height: height, format: .png, decodingBytes: product(width, height, perPixel))
-    return Header(info: info)
+    let memory =
+        interlace == 0
+        ? plainBytes(width: width, height: height, channels: colourType == 6 ? 4 : 3, file: bytes.count)
+        // 3 for RGB, 3 for its oriented copy, all rows at up to 4 bytes per pixel.
+        : product(width, height, 10)
+    return Header(info: SourceInfo(width: width, height: height, format: .png, decodingBytes: memory))
+}
+
+/// RGB; all rows and the one above them with their filters, in whose place the oriented copy comes; the stream once more
+/// where it is in pieces.
+private func plainBytes(width: Int, height: Int, channels: Int, file: Int) -> Int {
+    [product(width * channels + 1, height + 1, 1), file].reduce(product(width, height, 3)) { sum, next in
+        let (bytes, over) = sum.addingReportingOverflow(next)
+        return over ? .max : bytes
+    }
 }
 
 /// Finds eXIf and XMP among all chunks; those after IDAT count too.

@@ -8,7 +8,8 @@ public struct ImageLimits: Sendable, Hashable {
     public var scans: Int
     /// Scans times pixels; each scan of a progressive JPEG passes over the whole picture.
     public var scanPixels: Int
-    /// Processor time that the decoding thread may take, checked between rows. Other work on the machine doesn't count.
+    /// Processor time that the decoding thread may take, checked between rows and around the inflating of a PNG's data,
+    /// which goes in one. Other work on the machine doesn't count.
     public var seconds: Double
 
     public init(

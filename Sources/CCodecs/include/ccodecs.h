@@ -49,6 +49,15 @@ int cc_png_decode(
     const uint8_t *data, size_t size, int64_t width, int64_t height, const cc_limits *limits, int alpha, uint8_t *rgb,
     cc_report *report);
 
+/// The same by libpng alone, which decides for every file that isn't faultless and of a usual kind.
+int cc_png_decode_libpng(
+    const uint8_t *data, size_t size, int64_t width, int64_t height, const cc_limits *limits, int alpha, uint8_t *rgb,
+    cc_report *report);
+
+/// The same by libdeflate alone. Returns 1, or 0 for a file that it leaves to libpng; `rgb` is then of no use.
+int cc_png_decode_plain(
+    const uint8_t *data, size_t size, int64_t width, int64_t height, const cc_limits *limits, int alpha, uint8_t *rgb);
+
 /// Encodes `height * width * 3` bytes as a PNG without ancillary chunks. `*png` is to be freed with `free`.
 /// Fails only for want of memory.
 int cc_png_encode(const uint8_t *rgb, int64_t width, int64_t height, uint8_t **png, size_t *size);
