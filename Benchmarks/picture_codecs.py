@@ -49,7 +49,7 @@ def pictures():
 
 
 def build(compiler, folder):
-    sources = [os.path.join(ROOT, "Sources/CCodecs", name + ".c") for name in ("png", "jpeg", "resample")]
+    sources = [os.path.join(ROOT, "Sources/CCodecs", name + ".c") for name in ("png", "png_plain", "jpeg", "resample")]
     binary = os.path.join(folder, "codecs")
     subprocess.run([compiler, "-O3", "-Wall", "-Wextra", "-Wno-unknown-pragmas", "-ffp-contract=off",
                     "-I", os.path.join(ROOT, "Sources/CCodecs/include"), "-o", binary,
