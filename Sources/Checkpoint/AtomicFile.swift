@@ -10,10 +10,12 @@ public enum AtomicFile {
     /// is removed and the old file stays.
     ///
     /// What is at the path and isn't a regular file (a folder, a device, a symbolic link) is refused.
+    ///
+    /// - Parameter mode: of the new file, as the process's mask lets it.
     public static func write(
-        _ path: String, _ body: (inout FileSink) throws(FileWriteError) -> Void
+        _ path: String, mode: UInt32 = 0o666, _ body: (inout FileSink) throws(FileWriteError) -> Void
     ) throws(FileWriteError) {
-        try write(path, calls: FileCalls(), body)
+        try write(path, mode: mode, calls: FileCalls(), body)
     }
 
     public static func write(_ bytes: [UInt8], to path: String) throws(FileWriteError) {
@@ -35,10 +37,10 @@ public enum AtomicFile {
     }
 
     static func write(
-        _ path: String, calls: FileCalls, _ body: (inout FileSink) throws(FileWriteError) -> Void
+        _ path: String, mode: UInt32 = 0o666, calls: FileCalls, _ body: (inout FileSink) throws(FileWriteError) -> Void
     ) throws(FileWriteError) {
         let place = try Place(path)
-        let (descriptor, partial) = try place.createPartial()
+        let (descriptor, partial) = try place.createPartial(mode)
         var sink = FileSink(descriptor: descriptor, path: path, calls: calls)
         do throws(FileWriteError) {
             defer { close(descriptor) }
@@ -87,12 +89,12 @@ private struct Place: ~Copyable {
 
     deinit { close(folder) }
 
-    func createPartial() throws(FileWriteError) -> (descriptor: Int32, name: String) {
+    func createPartial(_ mode: UInt32) throws(FileWriteError) -> (descriptor: Int32, name: String) {
         var code = EEXIST
         for _ in 0..<100 where code == EEXIST || code == EINTR {
             let digits = String(UInt32.random(in: 0x1000_0000...UInt32.max), radix: 16)
             let partial = ".\(name).\(digits).partial"
-            let descriptor = openat(folder, partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+            let descriptor = openat(folder, partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode_t(mode))
             if descriptor >= 0 { return (descriptor, partial) }
             code = errno
         }

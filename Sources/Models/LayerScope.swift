@@ -94,11 +94,13 @@ struct LayerScope {
                 throw model.misfit(full, error)
             }
         case .shared(let store):
-            let packed = try store.layer(part + prefix + name)
+            let full = part + prefix + name
+            let packed = try store.layer(full)
             do {
                 return try mapped(packed)
-            } catch let error as LibraryError where error.isOtherLayout && packed.dependsOnThreads {
-                return try made()
+            } catch let error as LibraryError {
+                if error.isOtherLayout && packed.dependsOnThreads { return try made() }
+                throw ModelError.structure("\(file.path): a second '\(full)' on the first one's memory: \(error)")
             }
         }
     }

@@ -42,7 +42,7 @@ public struct DecodeParameters: Sendable, Equatable {
             throw ServiceError(
                 409, "contract_mismatch",
                 "the tokens were made under contract '\(shortened(wanted))', this model's is '\(contract.fingerprint)': "
-                    + "other weights or preprocessing", param: "contract")
+                    + "other weights, precision, preprocessing or assignment", param: "contract")
         }
         if let steps = decode.steps {
             guard contract.defaultSteps != nil else { throw .badOption("steps", "this model decodes without steps") }

@@ -51,7 +51,7 @@ struct Inspect: ParsableCommand {
             ("precision", contract.precision.rawValue),
             ("special ids", "mask \(special.mask), class c at \(special.classOffset) + c, no class \(special.noClass)"),
             ("contract", contract.fingerprint),
-            ("in memory", description.packed == nil ? "weights read and packed" : "packed weights, mapped"),
+            ("in memory", description.packed == nil ? "weights, read and laid out" : "packed weights, mapped"),
         ]
         return lines + description.files.map { ($0.role, $0.path) }
     }

@@ -196,6 +196,17 @@ struct PackedModelTests {
         try PackedWriter.write(path, facts: json, layers: layers)
     }
 
+    /// Weights that are private stay so.
+    @Test func mayBeReadByWhoMayReadTheWeights() throws {
+        let folder = try Kind.sftok.folder()
+        for mode in [0o600, 0o644] as [mode_t] {
+            #expect(chmod(folder.path + "/model.safetensors", mode) == 0)
+            let path = try ModelLoader.pack(source(folder)).path
+            var status = stat()
+            #expect(stat(path, &status) == 0 && status.st_mode & 0o777 == mode)
+        }
+    }
+
     /// A part that is too short for its layer, with the right layout, in a file that is well made.
     @Test(arguments: [0, 64])
     func partsOfAnotherSizeAreRefused(bytes: Int) throws {

@@ -11,7 +11,7 @@ import Testing
             #expect(result.status == 0 && result.errors.isEmpty)
             return try String(contentsOfFile: folder.path + "/out", encoding: .utf8)
         }
-        #expect(try output(["inspect", folder.path]).contains("weights read and packed"))
+        #expect(try output(["inspect", folder.path]).contains("weights, read and laid out"))
         let packed = try output(["pack", folder.path])
         #expect(packed.hasPrefix(folder.path + "/packed-fp32-") && packed.contains(" MB, "))
         let inspected = try output(["inspect", folder.path])

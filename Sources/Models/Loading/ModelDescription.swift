@@ -10,7 +10,7 @@ public struct ModelDescription: Sendable {
     public let facts: [(name: String, value: String)]
     /// Where a configuration disagrees with the tensors, which win; why packed weights weren't used.
     public internal(set) var warnings: [String]
-    /// The file whose packed weights are mapped; `nil` where weights were read and packed.
+    /// The file whose packed weights are mapped; `nil` where weights were read.
     public internal(set) var packed: String?
 
     init(

@@ -11,6 +11,8 @@ final class Packing: LayerStore {
     var sources: [SourceFile] = []
     var settings: [String] = []
     var fingerprint = ""
+    /// Who may read all of the weights' files may read what is packed of them.
+    var mode: UInt32 = 0o666
 
     /// Keeps the layer's memory until this ends.
     ///
@@ -35,7 +37,8 @@ final class Packing: LayerStore {
         return try withExtendedLifetime(layers) { () throws(FileWriteError) in
             try PackedWriter.write(
                 path, facts: facts.json,
-                layers: layers.map { .init(name: $0.name, layout: $0.packed.layout, parts: $0.packed.parts) })
+                layers: layers.map { .init(name: $0.name, layout: $0.packed.layout, parts: $0.packed.parts) },
+                mode: mode)
         }
     }
 }

@@ -26,7 +26,9 @@ enum WeightOrigin {
     func check(_ files: [SourceFile]) throws(ModelError) {
         switch self {
         case .tensors, .shared: return
-        case .packing(let packing): packing.sources = files
+        case .packing(let packing):
+            packing.sources = files
+            packing.mode = files.reduce(0o666) { $0 & $1.mode }
         case .packed(let model): try model.check(files)
         }
     }
@@ -59,14 +61,18 @@ struct SourceFile: Equatable {
     /// Without its folder: a model may be packed in one place and used in another.
     let name: String
     let stamp: FileStamp
+    let mode: UInt32
 
     init(_ role: String, _ file: CheckpointFile) {
-        self.init(role: role, name: file.path.split(separator: "/").last.map(String.init) ?? "", stamp: file.stamp)
+        self.init(
+            role: role, name: file.path.split(separator: "/").last.map(String.init) ?? "", stamp: file.stamp,
+            mode: file.mode)
     }
 
-    init(role: String, name: String, stamp: FileStamp) {
+    init(role: String, name: String, stamp: FileStamp, mode: UInt32 = 0o666) {
         self.role = role
         self.name = name
         self.stamp = stamp
+        self.mode = mode
     }
 }
