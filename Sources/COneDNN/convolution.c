@@ -8,6 +8,7 @@ struct td_convolution {
     dnnl_stream_t stream;
     dnnl_primitive_t primitive;
     dnnl_memory_t x, y, weights, bias, scratch;
+    void *room; // the weights', or NULL
     size_t scratch_bytes;
     char implementation[64], layout[TD_LAYOUT];
 };
@@ -53,7 +54,7 @@ static dnnl_status_t pack(td_convolution *c, dnnl_primitive_desc_t pd, const voi
     if (packed_bytes) return td_adopt(wanted, from, packed_bytes, &c->weights);
     dnnl_memory_desc_t plain;
     dnnl_memory_desc_init_by_tag(&plain, 4, wanted->dims, dnnl_f32, dnnl_oihw);
-    return td_pack(c->stream, &plain, wanted, from, &c->weights);
+    return td_pack(c->stream, &plain, wanted, from, &c->room, &c->weights);
 }
 
 static dnnl_status_t fill(td_convolution *c, const struct td_shape *shape, dnnl_primitive_desc_t pd,
@@ -118,6 +119,7 @@ void td_free(td_convolution *c) {
     dnnl_memory_destroy(c->x);
     dnnl_memory_destroy(c->y);
     dnnl_memory_destroy(c->weights);
+    free(c->room);
     dnnl_memory_destroy(c->bias);
     dnnl_memory_destroy(c->scratch);
     dnnl_stream_destroy(c->stream);

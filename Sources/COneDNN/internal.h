@@ -10,9 +10,9 @@
 dnnl_engine_t td_engine(void);
 /// The calling thread's, at least so large; NULL where there is no memory. Its next caller gets the same.
 void *td_scratchpad(size_t bytes);
-/// Lays out `from`, described by `plain`, as `wanted`, in memory of its own.
+/// Lays out `from`, described by `plain`, as `wanted`, in `*room`, which is for `free` once `to` is gone, after a failure too.
 dnnl_status_t td_pack(dnnl_stream_t stream, const dnnl_memory_desc_t *plain, const dnnl_memory_desc_t *wanted,
-                      const void *from, dnnl_memory_t *to);
+                      const void *from, void **room, dnnl_memory_t *to);
 /// Memory over bytes that were packed as `wanted` before; fails where that takes another number of them.
 dnnl_status_t td_adopt(const dnnl_memory_desc_t *wanted, const void *packed, size_t bytes, dnnl_memory_t *to);
 /// A bias, copied or where it lies; nothing where it is NULL.

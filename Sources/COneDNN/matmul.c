@@ -22,6 +22,7 @@ struct td_matmul {
     dnnl_stream_t stream;
     dnnl_memory_desc_t packed;
     dnnl_memory_t weights, bias;
+    void *room; // the weights', or NULL
     struct plan *plans;
     size_t count;
     char layout[TD_LAYOUT];
@@ -126,7 +127,7 @@ static dnnl_status_t fill(td_matmul *t, long rows, const void *weights, size_t p
         t->packed = *dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0);
         td_write_layout(&t->packed, t->layout);
         status = packed_bytes ? td_adopt(&t->packed, weights, packed_bytes, &t->weights)
-                           : td_pack(t->stream, &plain, &t->packed, weights, &t->weights);
+                           : td_pack(t->stream, &plain, &t->packed, weights, &t->room, &t->weights);
     }
     dnnl_primitive_desc_destroy(pd);
     return status;
@@ -174,6 +175,7 @@ void td_matmul_free(td_matmul *t) {
     for (size_t i = 0; i < t->count; i++) forget(&t->plans[i]);
     free(t->plans);
     dnnl_memory_destroy(t->weights);
+    free(t->room);
     dnnl_memory_destroy(t->bias);
     dnnl_stream_destroy(t->stream);
     free(t);
