@@ -47,7 +47,7 @@ public enum Compute {
     }
 
     /// What lays out the weights of convolutions and, from AVX-512 on, of products: its name and exact version.
-    public static var library: String { String(cString: td_version()) }
+    public static var oneDNN: String { String(cString: td_version()) }
 
     /// The level in force.
     public static var level: Level { Level(rawValue: tk_level()) ?? .sse2 }

@@ -104,7 +104,7 @@ struct PackedModelTests {
             case .otherLayout: "layer 'encoder.conv_out': packed as 'x"
             case .missingLayer: "there is no layer 'encoder.conv_out'"
             case .swappedLayers: "layer '"
-            case .otherLibrary: "packed for library 'oneDNN 0', expected 'oneDNN "
+            case .otherLibrary: "packed for version 'oneDNN 0', expected 'oneDNN "
             case .otherSettings: "other settings"
             case .noFacts: "doesn't say what was packed"
             case .changedWeights: "their fingerprint is another"
@@ -188,7 +188,7 @@ struct PackedModelTests {
                 layers[index] = .init(
                     name: names[(index + 1) % names.count], layout: layer.layout, parts: layer.parts)
             }
-        case .otherLibrary: facts.library = "oneDNN 0"
+        case .otherLibrary: facts.oneDNN = "oneDNN 0"
         case .otherSettings: facts.settings.append("x")
         default: break
         }

@@ -22,7 +22,7 @@ final class PackedModel: LayerStore {
         self.facts = facts
         for (what, found, expected) in [
             ("precision", facts.precision, precision.rawValue), ("instructions", facts.level, "\(Compute.level)"),
-            ("library", facts.library, Compute.library),
+            ("version", facts.oneDNN, Compute.oneDNN),
         ] where found != expected {
             throw ModelError.packed("\(path): packed for \(what) '\(found)', expected '\(expected)'")
         }

@@ -32,7 +32,7 @@ final class Packing: LayerStore {
     /// - Returns: the file's size in bytes.
     func write(_ path: String, _ precision: Precision) throws(FileWriteError) -> Int {
         let facts = PackedFacts(
-            precision: precision.rawValue, level: "\(Compute.level)", library: Compute.library, settings: settings,
+            precision: precision.rawValue, level: "\(Compute.level)", oneDNN: Compute.oneDNN, settings: settings,
             fingerprint: fingerprint, sources: sources)
         return try withExtendedLifetime(layers) { () throws(FileWriteError) in
             try PackedWriter.write(
@@ -47,7 +47,7 @@ final class Packing: LayerStore {
 struct PackedFacts: Equatable {
     var precision: String
     var level: String
-    var library: String
+    var oneDNN: String
     /// What the fingerprint is made of beside tensors.
     var settings: [String]
     var fingerprint: String
@@ -63,7 +63,7 @@ extension PackedFacts {
             ]
         }
         return [
-            "precision": .string(precision), "level": .string(level), "library": .string(library),
+            "precision": .string(precision), "level": .string(level), "oneDNN": .string(oneDNN),
             "settings": JSONValue(settings), "fingerprint": .string(fingerprint), "sources": .array(files),
         ]
     }
@@ -71,7 +71,7 @@ extension PackedFacts {
     /// `nil` where something is missing.
     init?(_ json: JSONValue) {
         guard let precision = json["precision"]?.stringValue, let level = json["level"]?.stringValue,
-            let library = json["library"]?.stringValue, let fingerprint = json["fingerprint"]?.stringValue,
+            let oneDNN = json["oneDNN"]?.stringValue, let fingerprint = json["fingerprint"]?.stringValue,
             let settings = json["settings"]?.arrayValue, let files = json["sources"]?.arrayValue
         else { return nil }
         var sources: [SourceFile] = []
@@ -82,7 +82,7 @@ extension PackedFacts {
             sources.append(SourceFile(role: role, name: name, stamp: FileStamp(size: size, modified: modified)))
         }
         self.init(
-            precision: precision, level: level, library: library, settings: settings.compactMap(\.stringValue),
+            precision: precision, level: level, oneDNN: oneDNN, settings: settings.compactMap(\.stringValue),
             fingerprint: fingerprint, sources: sources)
     }
 }
