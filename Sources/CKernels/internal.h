@@ -74,7 +74,7 @@ struct tk_winograd {
     void *owned;
 };
 
-enum { TK_QUANTIZED_PANEL = 64 };
+enum { TK_QUANTIZED_PANEL = 64, TK_QUANTIZED_QUADS = 4 };
 
 /// A product of bytes. Inputs are padded to a multiple of 4 and outputs to whole panels, with zeros.
 struct tk_quantized {

@@ -6,7 +6,7 @@
 
 #include "internal.h"
 
-enum { QUADS = 4, ROWS = 24, MOST_INPUTS = INT32_MAX / (255 * 127) };
+enum { ROWS = 24, MOST_INPUTS = INT32_MAX / (255 * 127) };
 
 static long rounded_up(long n, long to) { return (n + to - 1) / to * to; }
 
@@ -27,7 +27,7 @@ static void quantize_output(const tk_quantized *t, long output, const float *wei
     double sum = 0;
     for (long i = 0; i < t->inputs; i++) {
         int8_t q = (int8_t)lrintf(weights[i] * inverse);
-        panel[i / QUADS * QUADS * TK_QUANTIZED_PANEL + of * QUADS + i % QUADS] = q;
+        panel[i / TK_QUANTIZED_QUADS * TK_QUANTIZED_QUADS * TK_QUANTIZED_PANEL + of * TK_QUANTIZED_QUADS + i % TK_QUANTIZED_QUADS] = q;
         sum += q;
     }
     steps[output] = step;
@@ -58,7 +58,7 @@ tk_quantized *tk_quantized_create(long outputs, long inputs, const void *weights
     tk_quantized *t = calloc(1, sizeof *t);
     if (!t) abort();
     *t = (tk_quantized){
-        .outputs = outputs, .inputs = inputs, .padded = rounded_up(inputs, QUADS), .kernels = tk_active()};
+        .outputs = outputs, .inputs = inputs, .padded = rounded_up(inputs, TK_QUANTIZED_QUADS), .kernels = tk_active()};
     if (!packed_bytes) pack(t, weights, bias);
     else if (packed_bytes == bytes_of(t)) lay_out(t, weights, bias != NULL);
     else {

@@ -134,8 +134,8 @@ struct LayerScope {
         return try numbers(name, shape)
     }
 
-    /// The tensor `name`, for a layer to be made from, which must have shape `shape`. Where it is missing or misshapen, that is recorded for
-    /// `requireSound` and zeros stand in, so that a wrong file's defects are told together.
+    /// The tensor `name`, for a layer to be made from, which must have shape `shape`. Where it is missing or misshapen,
+    /// that is recorded for `requireSound` and zeros stand in, so that a wrong file's defects are told together.
     func buffer(_ name: String, _ shape: [Int]) throws(CheckpointError) -> FloatBuffer {
         let full: String
         do {
