@@ -6,7 +6,7 @@
 #include "ckernels.h"
 
 struct tk_winograd;
-struct tk_quantized;
+struct tk_product;
 
 static inline long smaller(long a, long b) { return a < b ? a : b; }
 
@@ -30,14 +30,16 @@ struct tk_kernels {
     void (*attend_float)(const float *q, long ldq, long rows, const float *keys, const float *values, long ld, long length,
                          float *out, long ldo, float *scratch);
     // NULL where the processor doesn't multiply bfloat16 numbers.
-    void (*gelu_bfloat16)(uint16_t *x, long count);
     void (*pack_keys)(const uint16_t *k, long ld, long length, uint32_t *out);
     void (*pack_values)(const uint16_t *v, long ld, long length, uint32_t *out);
     void (*attend)(const uint16_t *q, long ldq, long rows, const uint32_t *keys, const uint32_t *values, long length,
                    uint16_t *out, long ldo, float *scratch);
     // NULL where the processor doesn't multiply bytes. scratch: for each row the padded inputs and two floats.
-    void (*multiply_bytes)(const struct tk_quantized *w, const struct tk_rows *x, long first, long rows, int activation,
+    void (*multiply_bytes)(const struct tk_product *w, const struct tk_rows *x, long first, long rows, int activation,
                            int adds, const struct tk_rows *y, uint8_t *scratch);
+    // NULL where it doesn't multiply bfloat16 numbers. One panel of outputs.
+    void (*multiply_bfloat16)(const struct tk_product *w, const struct tk_rows *x, long first, long rows, long panel,
+                              int activation, int adds, const struct tk_rows *y);
     void (*gated)(const float *x, long rows, long width, float *y);
     void (*depthwise_row)(const float *x, long row, long height, long width, long channels, long ldx, long size,
                           const float *w, const float *bias, float *y);
@@ -74,18 +76,22 @@ struct tk_winograd {
     void *owned;
 };
 
-enum { TK_QUANTIZED_PANEL = 64, TK_QUANTIZED_QUADS = 4 };
+enum { TK_PANEL = 64, TK_LANE_BYTES = 4 };
 
-/// A product of bytes. Inputs are padded to a multiple of 4 and outputs to whole panels, with zeros.
-struct tk_quantized {
+/// A product with packed weights. Inputs are padded to whole lanes and outputs to whole panels, with zeros.
+struct tk_product {
+    int bits;
     long outputs, inputs, padded;
     const struct tk_kernels *kernels;
-    /// (outputs / panel, padded / 4, panel, 4).
-    const int8_t *weights;
-    /// Of each output: the step of its weights, their sum, what is added (or NULL). In the weights' memory.
-    const float *steps, *sums, *bias;
-    // Where the weights' memory is its own.
-    int8_t *owned;
+    /// (outputs / panel, padded / lane, panel, lane): a lane is four bytes or two bfloat16 numbers.
+    const void *weights;
+    /// Of bytes, in the weights' memory: of each output the step of its weights and their sum.
+    const float *steps, *sums;
+    /// outputs numbers, or NULL.
+    const float *bias;
+    // Where memory is its own.
+    void *owned;
+    float *owned_bias;
 };
 
 extern const struct tk_kernels tk_kernels_sse2, tk_kernels_avx2, tk_kernels_avx512, tk_kernels_avx512vnni,

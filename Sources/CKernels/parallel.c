@@ -111,21 +111,6 @@ void tk_to_bfloat16(const float *x, long count, uint16_t *y) {
     tk_parallel((count + FLAT_BLOCK - 1) / FLAT_BLOCK, bfloat16_block, &t);
 }
 
-struct gelu {
-    uint16_t *x;
-    long count;
-};
-
-static void gelu_block(void *context, long index) {
-    const struct gelu *t = context;
-    tk_active()->gelu_bfloat16(t->x + index * FLAT_BLOCK, flat(index, t->count));
-}
-
-void tk_gelu_bfloat16(uint16_t *x, long count) {
-    struct gelu t = {x, count};
-    tk_parallel((count + FLAT_BLOCK - 1) / FLAT_BLOCK, gelu_block, &t);
-}
-
 // MARK: group normalisation
 
 enum { NORM_ROWS = 1024 };

@@ -5,7 +5,7 @@
 // What a product is made for: the library compiles one for each.
 struct form {
     long rows;
-    int y_type, activation, accumulate;
+    int activation, accumulate;
 };
 
 struct plan {
@@ -18,7 +18,6 @@ struct plan {
 // Like a convolution, it may be made on one thread and run on another.
 struct td_matmul {
     long outputs, inputs;
-    int type;
     dnnl_stream_t stream;
     dnnl_memory_desc_t packed;
     dnnl_memory_t weights, bias;
@@ -27,8 +26,6 @@ struct td_matmul {
     size_t count;
     char layout[TD_LAYOUT];
 };
-
-static dnnl_data_type_t type_of(int type) { return type == TD_BF16 ? dnnl_bf16 : dnnl_f32; }
 
 static dnnl_status_t append(dnnl_post_ops_t ops, int activation) {
     switch (activation) {
@@ -45,8 +42,8 @@ static dnnl_status_t describe(const td_matmul *t, const struct form *form, const
     dnnl_dims_t xd = {form->rows, t->inputs}, yd = {form->rows, t->outputs}, bd = {1, t->outputs};
     dnnl_memory_desc_t x, y, bias;
     // Rows side by side: for others the library (2.6) has only its slowest implementation.
-    dnnl_memory_desc_init_by_tag(&x, 2, xd, type_of(t->type), dnnl_ab);
-    dnnl_memory_desc_init_by_tag(&y, 2, yd, type_of(form->y_type), dnnl_ab);
+    dnnl_memory_desc_init_by_tag(&x, 2, xd, dnnl_f32, dnnl_ab);
+    dnnl_memory_desc_init_by_tag(&y, 2, yd, dnnl_f32, dnnl_ab);
     dnnl_memory_desc_init_by_tag(&bias, 2, bd, dnnl_f32, dnnl_ab);
     dnnl_matmul_desc_t d;
     dnnl_status_t status = dnnl_matmul_desc_init(&d, &x, weights, t->bias ? &bias : NULL, &y);
@@ -95,8 +92,7 @@ static dnnl_status_t make(const td_matmul *t, const struct form *form, struct pl
 
 // By its members: what lies between them has no value.
 static int is_same(const struct form *a, const struct form *b) {
-    return a->rows == b->rows && a->y_type == b->y_type && a->activation == b->activation &&
-           a->accumulate == b->accumulate;
+    return a->rows == b->rows && a->activation == b->activation && a->accumulate == b->accumulate;
 }
 
 // NULL with `*status` where there can't be one.
@@ -116,11 +112,11 @@ static dnnl_status_t fill(td_matmul *t, long rows, const void *weights, size_t p
     dnnl_status_t status = dnnl_stream_create(&t->stream, td_engine(), dnnl_stream_default_flags);
     if (status == dnnl_success) status = td_set_bias(bias, packed_bytes > 0, t->outputs, &t->bias);
     if (status != dnnl_success) return status;
-    struct form form = {.rows = rows, .y_type = TD_F32};
+    struct form form = {.rows = rows};
     dnnl_dims_t dims = {t->inputs, t->outputs}, strides = {1, t->inputs};
     dnnl_memory_desc_t any, plain;
     dnnl_primitive_desc_t pd = NULL;
-    dnnl_memory_desc_init_by_tag(&any, 2, dims, type_of(t->type), dnnl_format_tag_any);
+    dnnl_memory_desc_init_by_tag(&any, 2, dims, dnnl_f32, dnnl_format_tag_any);
     dnnl_memory_desc_init_by_strides(&plain, 2, dims, dnnl_f32, strides);
     status = describe(t, &form, &any, &pd);
     if (status == dnnl_success) {
@@ -134,13 +130,12 @@ static dnnl_status_t fill(td_matmul *t, long rows, const void *weights, size_t p
 }
 
 td_matmul *td_matmul_create(long rows, long outputs, long inputs, const void *weights, size_t packed_bytes, const float *bias,
-                            int type, int *status) {
+                            int *status) {
     *status = dnnl_runtime_error;
     td_matmul *t = td_engine() ? calloc(1, sizeof *t) : NULL;
     if (!t) return NULL;
     t->outputs = outputs;
     t->inputs = inputs;
-    t->type = type;
     *status = fill(t, rows, weights, packed_bytes, bias);
     if (*status == dnnl_success) return t;
     td_matmul_free(t);
@@ -149,8 +144,8 @@ td_matmul *td_matmul_create(long rows, long outputs, long inputs, const void *we
 
 struct td_packed td_matmul_packed_weights(const td_matmul *t) { return td_packed_of(t->weights, t->bias, t->layout); }
 
-int td_matmul_run(td_matmul *t, long rows, const void *x, int activation, int accumulate, void *y, int y_type) {
-    struct form form = {rows, y_type, activation, accumulate != 0};
+int td_matmul_run(td_matmul *t, long rows, const float *x, int activation, int accumulate, float *y) {
+    struct form form = {rows, activation, accumulate != 0};
     dnnl_status_t status;
     struct plan *plan = plan_for(t, &form, &status);
     if (!plan) return status;

@@ -13,8 +13,8 @@ public enum Activation: Int32, Sendable {
 
 /// y = activation(x w^T + b).
 ///
-/// Of 8 bits by a kernel of our own. Else on oneDNN with its weights packed where the processor has AVX-512, for there it is the faster one; else on OpenBLAS,
-/// which uses PyTorch's order of weights as it lies.
+/// Of 8 bits and of bfloat16 numbers by kernels of our own. Of float32 on oneDNN with its weights packed where the processor
+/// has AVX-512, for there it is the faster one; else on OpenBLAS, which uses PyTorch's order of weights as it lies.
 public final class Linear: PackableLayer {
     public let inputs: Int
     public let outputs: Int
@@ -25,8 +25,8 @@ public final class Linear: PackableLayer {
 
     private enum Weights {
         case plain(PlainWeights)
-        case packed(OpaquePointer)
-        case quantized(OpaquePointer)
+        case oneDNN(OpaquePointer)
+        case rounded(OpaquePointer)
     }
 
     /// - Parameters:
@@ -61,6 +61,7 @@ public final class Linear: PackableLayer {
         self.arithmetic = arithmetic
         owner = packed.owner
         let bias = try packed.bias(outputs)
+        if arithmetic != .float32 { try packed.require(Self.roundedLayout(inputs, outputs, arithmetic)) }
         if Self.isPlain(arithmetic) {
             let weight = try packed.floats(0, inputs * outputs)
             weights = .plain(PlainWeights(weight, bias == nil ? nil : try packed.floats(1, outputs)))
@@ -78,23 +79,27 @@ public final class Linear: PackableLayer {
                 layout: "rows \(outputs) x \(inputs)", weights: plain.weight.data,
                 bytes: inputs * outputs * MemoryLayout<Float>.stride, bias: plain.biasPointer, outputs: outputs,
                 owner: self)
-        case .packed(let handle):
+        case .oneDNN(let handle):
             let packed = td_matmul_packed_weights(handle)
             return PackedLayer(
                 layout: PackedLayer.layout("product \(arithmetic)", packed), weights: packed.weights,
                 bytes: packed.bytes, bias: packed.bias, outputs: outputs, owner: self)
-        case .quantized(let handle):
+        case .rounded(let handle):
             var bytes = 0
             var bias: UnsafePointer<Float>?
-            let weights = tk_quantized_weights(handle, &bytes, &bias)
+            let weights = tk_product_weights(handle, &bytes, &bias)
             return PackedLayer(
-                layout: "product \(arithmetic), \(outputs) x \(inputs)", weights: weights, bytes: bytes, bias: bias,
+                layout: Self.roundedLayout(inputs, outputs, arithmetic), weights: weights, bytes: bytes, bias: bias,
                 outputs: outputs, owner: self)
         }
     }
 
+    private static func roundedLayout(_ inputs: Int, _ outputs: Int, _ arithmetic: Compute.Arithmetic) -> String {
+        "panels of 64 outputs, \(arithmetic), \(outputs) x \(inputs)"
+    }
+
     private static func isPlain(_ arithmetic: Compute.Arithmetic) -> Bool {
-        arithmetic != .int8 && Compute.level.rawValue < Compute.Level.avx512.rawValue
+        arithmetic == .float32 && Compute.level.rawValue < Compute.Level.avx512.rawValue
     }
 
     /// - Parameter packedBytes: 0 where weights are floats in PyTorch's order.
@@ -102,22 +107,19 @@ public final class Linear: PackableLayer {
         _ inputs: Int, _ outputs: Int, _ weights: UnsafeRawPointer?, packedBytes: Int, _ bias: UnsafePointer<Float>?,
         _ arithmetic: Compute.Arithmetic
     ) throws(LibraryError) -> Weights {
-        if arithmetic == .int8 {
-            if let handle = tk_quantized_create(outputs, inputs, weights, packedBytes, bias) {
-                return .quantized(handle)
+        guard arithmetic == .float32 else {
+            let bits: Int32 = arithmetic == .int8 ? 8 : 16
+            if let handle = tk_product_create(bits, outputs, inputs, weights, packedBytes, bias) {
+                return .rounded(handle)
             }
             throw LibraryError(
-                description: "no product \(inputs) -> \(outputs) of 8 bits at \(Compute.level) on these weights")
+                description: "no product \(inputs) -> \(outputs), \(arithmetic), at \(Compute.level) on these weights")
         }
-        let type = arithmetic == .bfloat16 ? TD_BF16 : TD_F32
         var status: Int32 = 0
-        if let handle = td_matmul_create(
-            usualRows, outputs, inputs, weights, packedBytes, bias, Int32(type), &status)
-        {
-            return .packed(handle)
+        if let handle = td_matmul_create(usualRows, outputs, inputs, weights, packedBytes, bias, &status) {
+            return .oneDNN(handle)
         }
-        throw LibraryError(
-            description: "oneDNN can't make the product \(inputs) -> \(outputs), \(arithmetic): status \(status)")
+        throw LibraryError(description: "oneDNN can't make the product \(inputs) -> \(outputs): status \(status)")
     }
 
     /// Weights are packed for about so many rows.
@@ -126,8 +128,8 @@ public final class Linear: PackableLayer {
     deinit {
         switch weights {
         case .plain: break
-        case .packed(let handle): td_matmul_free(handle)
-        case .quantized(let handle): tk_quantized_free(handle)
+        case .oneDNN(let handle): td_matmul_free(handle)
+        case .rounded(let handle): tk_product_free(handle)
         }
     }
 
@@ -146,19 +148,9 @@ public final class Linear: PackableLayer {
             run(.float32(x), to: y, activation: activation)
             return .float32(y)
         case .bfloat16(let rows):
-            precondition(rows.channels == inputs)
-            let y = pool.bfloat16(rows.rows, outputs)
-            if case .quantized(let handle) = weights {
-                tk_quantized_run(
-                    handle, rows.rows, x.kernelRows, activation.rawValue, 0, Activations.bfloat16(y).kernelRows)
-                return .bfloat16(y)
-            }
-            precondition(arithmetic == .bfloat16)
-            // oneDNN's GELU takes longer than the product's own pass over memory.
-            let follows = activation == .gelu
-            multiply(rows.data, rows: rows.rows, follows ? .none : activation, adds: false, to: y.data, TD_BF16)
-            if follows { tk_gelu_bfloat16(y.data, y.rows * outputs) }
-            return .bfloat16(y)
+            let y = Activations.bfloat16(pool.bfloat16(rows.rows, outputs))
+            multiply(x, activation, adds: false, to: y.kernelRows)
+            return y
         }
     }
 
@@ -175,38 +167,32 @@ public final class Linear: PackableLayer {
         _ x: Activations, to y: UnsafeMutablePointer<Float>, activation: Activation = .none, adds: Bool = false
     ) {
         precondition(x.channels == inputs && !(adds && activation != .none))
-        switch (x, weights) {
-        case (_, .quantized(let handle)):
-            let y = tk_rows(float32: y, bfloat16: nil)
-            tk_quantized_run(handle, x.rows, x.kernelRows, activation.rawValue, adds ? 1 : 0, y)
-        case (.float32(let x), .plain(let plain)):
-            tk_linear(
-                x.rows, outputs, inputs, x.data, inputs, plain.weight.data, inputs, plain.biasPointer,
-                activation.rawValue, adds ? y : nil, outputs, y, outputs)
-        case (.float32(let x), .packed):
-            precondition(arithmetic == .float32)
-            multiply(x.data, rows: x.rows, activation, adds: adds, to: y, TD_F32)
-        case (.bfloat16(let x), _):
-            precondition(arithmetic == .bfloat16)
-            multiply(x.data, rows: x.rows, activation, adds: adds, to: y, TD_F32)
-        }
+        multiply(x, activation, adds: adds, to: tk_rows(float32: y, bfloat16: nil))
     }
 
-    private func multiply(
-        _ x: UnsafeRawPointer, rows: Int, _ activation: Activation, adds: Bool, to y: UnsafeMutableRawPointer,
-        _ type: some BinaryInteger
-    ) {
-        guard case .packed(let handle) = weights else { preconditionFailure("not the arithmetic of \(arithmetic)") }
-        let following: Int32 =
-            switch activation {
-            case .none: Int32(TD_NONE)
-            case .gelu: Int32(TD_GELU)
-            case .tanh: Int32(TD_TANH)
-            case .silu: Int32(TD_SILU)
-            case .relu: Int32(TD_RELU)
-            }
-        let status = td_matmul_run(handle, rows, x, following, adds ? 1 : 0, y, Int32(type))
-        precondition(status == 0, "oneDNN failed at a product that it had packed weights for: status \(status)")
+    private func multiply(_ x: Activations, _ activation: Activation, adds: Bool, to y: tk_rows) {
+        precondition(x.channels == inputs)
+        switch (weights, x) {
+        case (.rounded(let handle), .bfloat16),
+            (.rounded(let handle), .float32) where arithmetic == .int8:
+            tk_product_run(handle, x.rows, x.kernelRows, activation.rawValue, adds ? 1 : 0, y)
+        case (.plain(let plain), .float32(let x)):
+            tk_linear(
+                x.rows, outputs, inputs, x.data, inputs, plain.weight.data, inputs, plain.biasPointer,
+                activation.rawValue, adds ? y.float32 : nil, outputs, y.float32, outputs)
+        case (.oneDNN(let handle), .float32(let x)):
+            let following: Int32 =
+                switch activation {
+                case .none: Int32(TD_NONE)
+                case .gelu: Int32(TD_GELU)
+                case .tanh: Int32(TD_TANH)
+                case .silu: Int32(TD_SILU)
+                case .relu: Int32(TD_RELU)
+                }
+            let status = td_matmul_run(handle, x.rows, x.data, following, adds ? 1 : 0, y.float32)
+            precondition(status == 0, "oneDNN failed at a product that it had packed weights for: status \(status)")
+        default: preconditionFailure("not what a product in \(arithmetic) takes")
+        }
     }
 }
 

@@ -63,23 +63,24 @@ struct tk_rows {
     uint16_t *bfloat16;
 };
 
-/// A matrix product of bytes with its weights rounded and packed. Opaque; belongs to the level that is in force when it is
-/// made.
-typedef struct tk_quantized tk_quantized;
+/// A matrix product with its weights rounded, to 8 bits or to bfloat16 numbers, and packed. Opaque; belongs to the level that
+/// is in force when it is made.
+typedef struct tk_product tk_product;
 
-/// weights (outputs, inputs) and bias (outputs), which may be NULL, are copied. A weight becomes a step of its output times
-/// -127 to 127. Where `packed_bytes` isn't 0, weights are what `tk_quantized_weights` gave, so many bytes: they stay where they
-/// are, are only read, and must outlive the product; the bias is among them, and `bias` tells whether there is one. NULL below
-/// TK_LEVEL_AVX512_VNNI, for more than 66,311 inputs, whose sums could overflow, or where packed weights would be of another
-/// size.
-tk_quantized *tk_quantized_create(long outputs, long inputs, const void *weights, size_t packed_bytes, const float *bias);
+/// `bits`: 8 or 16. weights (outputs, inputs) and bias (outputs), which may be NULL, are copied; of 8 bits a weight becomes a
+/// step of its output times -127 to 127. Where `packed_bytes` isn't 0, weights are what `tk_product_weights` gave, so many
+/// bytes: they and the bias stay where they are, are only read, and must outlive the product. NULL below
+/// TK_LEVEL_AVX512_VNNI, of 16 bits below TK_LEVEL_AVX512_BF16; of 8 bits for more than 66,311 inputs, whose sums could
+/// overflow; or where packed weights would be of another size.
+tk_product *tk_product_create(int bits, long outputs, long inputs, const void *weights, size_t packed_bytes,
+                              const float *bias);
 /// As they are computed with, `*bytes` of them, and the bias or NULL; they live as long as the product.
-const void *tk_quantized_weights(const tk_quantized *product, size_t *bytes, const float **bias);
+const void *tk_product_weights(const tk_product *product, size_t *bytes, const float **bias);
 /// y (rows, outputs) = activation(x (rows, inputs) w^T + bias), added to what is in y where `adds`: then without an
-/// activation and of float32 numbers. A row of x becomes its least number plus a step of its own times 0 to 255; sums are of
-/// 32 bits and exact.
-void tk_quantized_run(const tk_quantized *product, long rows, struct tk_rows x, int activation, int adds, struct tk_rows y);
-void tk_quantized_free(tk_quantized *product);
+/// activation and of float32 numbers. Of 8 bits, a row of x becomes its least number plus a step of its own times 0 to 255,
+/// and sums are of 32 bits and exact. Of 16 bits, x is of bfloat16 numbers and sums are float32.
+void tk_product_run(const tk_product *product, long rows, struct tk_rows x, int activation, int adds, struct tk_rows y);
+void tk_product_free(tk_product *product);
 
 /// Softmax attention. q: columns [0, heads * 64) of a matrix of `count` rows with leading dimension `ldq`; k, v: of two
 /// matrices of `length` rows with leading dimension `ld`. out (count, heads * 64). Scale 1 / sqrt(64).
@@ -118,9 +119,6 @@ long tk_group_norm_scratch(long pixels, long channels);
 
 /// y = x as bfloat16, rounded to nearest even.
 void tk_to_bfloat16(const float *x, long count, uint16_t *y);
-
-/// x = gelu(x) in place, rounded, at TK_LEVEL_AVX512_BF16 only.
-void tk_gelu_bfloat16(uint16_t *x, long count);
 
 /// Softmax over rows of length `width`, in place.
 void tk_softmax(float *x, long rows, long width);

@@ -47,15 +47,15 @@ void td_free(td_convolution *convolution);
 /// A matrix product with its weights packed. Opaque. One thread at a time, not always the same.
 typedef struct td_matmul td_matmul;
 
-/// weights (outputs, inputs), bias (outputs) or NULL; both are copied, the weights as `type`. `packed_bytes` as of `td_create`.
+/// Of float32 numbers. weights (outputs, inputs), bias (outputs) or NULL; both are copied. `packed_bytes` as of `td_create`.
 /// `rows` is what it will mostly be used on. NULL on failure, with `*status` oneDNN's status.
 td_matmul *td_matmul_create(long rows, long outputs, long inputs, const void *weights, size_t packed_bytes, const float *bias,
-                            int type, int *status);
+                            int *status);
 struct td_packed td_matmul_packed_weights(const td_matmul *matmul);
-/// y (rows, outputs) = activation(x (rows, inputs) w^T + bias), added to what is in y where `accumulate`. x is of the
-/// weights' type, y of `y_type`; sums are float32. The library compiles a product for each number of rows and each form that
-/// it is run in, and keeps them: callers use few. Returns oneDNN's status: 0 is success.
-int td_matmul_run(td_matmul *matmul, long rows, const void *x, int activation, int accumulate, void *y, int y_type);
+/// y (rows, outputs) = activation(x (rows, inputs) w^T + bias), added to what is in y where `accumulate`. The library compiles
+/// a product for each number of rows and each form that it is run in, and keeps them: callers use few. Returns oneDNN's
+/// status: 0 is success.
+int td_matmul_run(td_matmul *matmul, long rows, const float *x, int activation, int accumulate, float *y);
 void td_matmul_free(td_matmul *matmul);
 
 #endif
