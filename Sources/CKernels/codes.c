@@ -25,49 +25,53 @@ void tk_nearest(const float *queries, long count, long d, const float *codes, lo
 
 struct distances {
     const float *queries, *codes;
-    long d, count;
+    long rows, d, count;
     float *out;
 };
 
-static void distances_row(void *context, long q) {
+enum { DISTANCE_CODES = 2048 };
+
+static void distances_block(void *context, long index) {
     const struct distances *t = context;
-    tk_active()->distances(t->queries + q * t->d, t->d, t->codes, t->count, t->out + q * t->count);
+    long blocks = (t->count + DISTANCE_CODES - 1) / DISTANCE_CODES, q = index / blocks * TK_QUERIES;
+    long first = index % blocks * DISTANCE_CODES, last = smaller(first + DISTANCE_CODES, t->count);
+    tk_active()->distances(t->queries + q * t->d, (int)smaller(TK_QUERIES, t->rows - q), t->d, t->codes, t->count, first, last,
+                           t->out + q * t->count);
 }
 
 void tk_distances(const float *queries, long count, long d, const float *codes, long code_count, float *out) {
-    struct distances t = {queries, codes, d, code_count, out};
-    tk_parallel(count, distances_row, &t);
+    struct distances t = {queries, codes, count, d, code_count, out};
+    long blocks = (code_count + DISTANCE_CODES - 1) / DISTANCE_CODES;
+    tk_parallel((count + TK_QUERIES - 1) / TK_QUERIES * blocks, distances_block, &t);
 }
 
 enum { SINKHORN_BLOCK = 256 };
 
 struct sinkhorn {
-    float *q, least, scale;
+    float *q, least;
     long count, codes;
+    // By which each row is multiplied next.
+    float *factors;
+    // (blocks or 1, count).
     double *sums;
     int32_t *ids;
 };
+
+static void sinkhorn_least(void *context, long t) {
+    const struct sinkhorn *s = context;
+    s->factors[t] = tk_active()->least_of(s->q + t * s->codes, s->codes);
+}
 
 static void sinkhorn_begin(void *context, long t) {
     const struct sinkhorn *s = context;
     s->sums[t] = tk_active()->exp_row(s->q + t * s->codes, s->codes, s->least);
 }
 
-static void sinkhorn_columns(void *context, long index) {
+static void sinkhorn_balance(void *context, long index) {
     const struct sinkhorn *s = context;
-    long first = index * SINKHORN_BLOCK, left = s->codes - first;
-    tk_active()->divide_columns(s->q + first, s->count, left < SINKHORN_BLOCK ? left : SINKHORN_BLOCK, s->codes,
-                                (float)s->codes);
-}
-
-static void sinkhorn_row(void *context, long t) {
-    const struct sinkhorn *s = context;
-    tk_active()->divide_row(s->q + t * s->codes, s->codes, (float)s->count);
-}
-
-static void sinkhorn_scale(void *context, long t) {
-    const struct sinkhorn *s = context;
-    for (long c = 0; c < s->codes; c++) s->q[t * s->codes + c] *= s->scale;
+    long first = index * SINKHORN_BLOCK;
+    tk_active()->balance(s->q + first, s->count, smaller(SINKHORN_BLOCK, s->codes - first), s->codes, s->factors,
+                         (float)s->codes, s->sums + index * s->count);
 }
 
 static void sinkhorn_pick(void *context, long t) {
@@ -80,19 +84,27 @@ static void sinkhorn_pick(void *context, long t) {
 }
 
 void tk_sinkhorn(float *q, long count, long codes, int32_t *ids) {
-    struct sinkhorn s = {q, q[0], 0, count, codes, tk_take_scratch((size_t)count * sizeof(double)), ids};
-    for (long i = 1; i < count * codes; i++) s.least = q[i] < s.least ? q[i] : s.least;
+    long blocks = (codes + SINKHORN_BLOCK - 1) / SINKHORN_BLOCK;
+    double *sums = tk_take_scratch((size_t)count * ((size_t)blocks * sizeof(double) + sizeof(float)));
+    struct sinkhorn s = {q, 0, count, codes, (float *)(sums + blocks * count), sums, ids};
+    tk_parallel(count, sinkhorn_least, &s);
+    s.least = s.factors[0];
+    for (long t = 1; t < count; t++) s.least = fminf(s.least, s.factors[t]);
     tk_parallel(count, sinkhorn_begin, &s);
     double total = 0;
-    for (long t = 0; t < count; t++) total += s.sums[t];
-    tk_give_scratch(s.sums);
-    s.scale = 1 / ((float)total + 1e-8f);
-    tk_parallel(count, sinkhorn_scale, &s);
+    for (long t = 0; t < count; t++) total += sums[t];
+    for (long t = 0; t < count; t++) s.factors[t] = 1 / ((float)total + 1e-8f);
     for (int round = 0; round < 5; round++) {
-        tk_parallel((codes + SINKHORN_BLOCK - 1) / SINKHORN_BLOCK, sinkhorn_columns, &s);
-        tk_parallel(count, sinkhorn_row, &s);
+        tk_parallel(blocks, sinkhorn_balance, &s);
+        for (long t = 0; t < count; t++) {
+            double sum = 0;
+            for (long b = 0; b < blocks; b++) sum += sums[b * count + t];
+            s.factors[t] = 1 / (((float)sum + 1e-8f) * (float)count);
+        }
     }
+    // The last round's division of each row by its sum changes nothing between its numbers.
     tk_parallel(count, sinkhorn_pick, &s);
+    tk_give_scratch(sums);
 }
 
 struct gumbel {

@@ -45,10 +45,12 @@ struct tk_kernels {
                           const float *w, const float *bias, float *y);
     void (*nearest)(const float *query, long d, const float *codes, long stride, long first, long last, int32_t *id,
                     float *best, float *second);
-    void (*distances)(const float *query, long d, const float *codes, long count, float *out);
+    // Up to TK_QUERIES of them, to codes `first` to `last` of `stride`.
+    void (*distances)(const float *query, int queries, long d, const float *codes, long stride, long first, long last,
+                      float *out);
     double (*exp_row)(float *x, long width, float least);
-    void (*divide_columns)(float *x, long rows, long columns, long ld, float divisor);
-    void (*divide_row)(float *x, long width, float divisor);
+    float (*least_of)(const float *x, long count);
+    void (*balance)(float *x, long rows, long columns, long ld, const float *factors, float divisor, double *sums);
     void (*winograd_strip)(const struct tk_winograd *w, long first, long tiles, const float *x, void *v, float *m,
                            float *y);
     void (*winograd_pack)(const float *weights, long inputs, long outputs, int doubles, int rounded, void *packed);
@@ -75,6 +77,8 @@ struct tk_winograd {
     // Where they are its own.
     void *owned;
 };
+
+enum { TK_QUERIES = 4 };
 
 enum { TK_PANEL = 64, TK_LANE_BYTES = 4 };
 

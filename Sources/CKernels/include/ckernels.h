@@ -209,7 +209,8 @@ void tk_tree_copy(const tk_tree *tree, long book, long id, float *out);
 /// Distances (not squared): out (count, codes) of queries (count, d) to a transposed codebook (d, codes).
 void tk_distances(const float *queries, long count, long d, const float *codes, long code_count, float *out);
 
-/// Sinkhorn of arXiv 2512.16910's released code. distances (count, codes) are overwritten; ids (count).
+/// Sinkhorn of arXiv 2512.16910's released code. distances (count, codes) are overwritten, with each row's probabilities up
+/// to a factor; ids (count).
 void tk_sinkhorn(float *distances, long count, long codes, int32_t *ids);
 
 /// Adds scale * gumbel noise: x[i] += scale * -log(max(-log(max(u[i], 1e-20)), 1e-20)).
