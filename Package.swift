@@ -66,7 +66,8 @@ let package = Package(
         .target(
             name: "CKernels",
             exclude: [
-                "attention.inc", "attention_bfloat16.inc", "gradients.inc", "kernels.inc", "product.inc", "winograd.inc",
+                "attention.inc", "attention_bfloat16.inc", "gradients.inc", "kernels.inc", "product.inc",
+                "winograd.inc",
             ],
             cSettings: kernels,
             linkerSettings: [.linkedLibrary("openblas"), .linkedLibrary("gomp"), .linkedLibrary("m")]),

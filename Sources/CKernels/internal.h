@@ -16,8 +16,7 @@ struct tk_kernels {
                        float *y);
     void (*rms_norm)(const float *x, const float *residual, long rows, long width, const float *gain,
                      const float *bias, float eps, int relu, float *y);
-    void (*epilogue)(float *c, long rows, long columns, long ld, const float *bias, int activation,
-                     const float *residual, long ldr);
+    void (*epilogue)(float *c, long rows, long columns, long ld, const float *bias, int activation);
     void (*softmax)(float *x, long rows, long width);
     void (*channel_sums)(const float *x, long rows, long channels, double *sums, double *squares);
     void (*scale_shift_silu)(const float *x, long rows, long channels, const float *scale, const float *shift,

@@ -9,10 +9,9 @@
 enum { TILE_ROWS = 1024, TILE_COLUMNS = 192, LINEAR_HEAD = 32 };
 
 struct linear {
-    long m, n, k, lda, ldw, ldr, ldc, tile_rows, tile_columns, across;
-    float beta;
-    const float *a, *w, *bias, *residual;
-    int activation;
+    long m, n, k, ldc, tile_rows, tile_columns, across;
+    const float *a, *w, *bias;
+    int activation, adds;
     float *c;
 };
 
@@ -21,20 +20,16 @@ static void linear_tile(void *context, long index) {
     long row = index / t->across * t->tile_rows, column = index % t->across * t->tile_columns;
     long rows = smaller(t->tile_rows, t->m - row), columns = smaller(t->tile_columns, t->n - column);
     float *c = t->c + row * t->ldc + column;
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, (int)columns, (int)t->k, 1, t->a + row * t->lda,
-                (int)t->lda, t->w + column * t->ldw, (int)t->ldw, t->beta, c, (int)t->ldc);
-    tk_active()->epilogue(c, rows, columns, t->ldc, t->bias ? t->bias + column : 0, t->activation,
-                          t->residual ? t->residual + row * t->ldr + column : 0, t->ldr);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)rows, (int)columns, (int)t->k, 1, t->a + row * t->k,
+                (int)t->k, t->w + column * t->k, (int)t->k, t->adds ? 1 : 0, c, (int)t->ldc);
+    tk_active()->epilogue(c, rows, columns, t->ldc, t->bias ? t->bias + column : 0, t->activation);
 }
 
-void tk_linear(long m, long n, long k, const float *a, long lda, const float *w, long ldw, const float *bias,
-               int activation, const float *residual, long ldr, float *c, long ldc) {
-    // In place, the sum happens inside sgemm: it would overwrite its addend otherwise.
-    float beta = residual && residual == c ? 1 : 0;
-    if (beta != 0) residual = 0;
+void tk_linear(long m, long n, long k, const float *a, const float *w, const float *bias, int activation, int adds, float *c,
+               long ldc) {
     long tile_columns = m > TILE_ROWS ? 1024 : TILE_COLUMNS;
-    struct linear t = {m, n, k, lda, ldw, ldr, ldc, TILE_ROWS, tile_columns, (n + tile_columns - 1) / tile_columns,
-                       beta, a, w, bias, residual, activation, c};
+    struct linear t = {m, n, k, ldc, TILE_ROWS, tile_columns, (n + tile_columns - 1) / tile_columns, a, w, bias,
+                       activation, adds, c};
     tk_parallel((m + TILE_ROWS - 1) / TILE_ROWS * t.across, linear_tile, &t);
 }
 

@@ -6,10 +6,9 @@
 // another.
 struct td_convolution {
     dnnl_stream_t stream;
-    dnnl_primitive_t primitive;
-    dnnl_memory_t x, y, weights, bias, scratch;
+    struct td_primitive primitive;
+    dnnl_memory_t weights, bias;
     void *room; // the weights', or NULL
-    size_t scratch_bytes;
     char implementation[64], layout[TD_LAYOUT];
 };
 
@@ -30,19 +29,9 @@ static dnnl_status_t describe(const struct td_shape *s, const float *bias, int a
     dnnl_status_t status = dnnl_convolution_forward_desc_init(&d, dnnl_forward_inference, dnnl_convolution_direct, &x,
                                                               &w, bias ? &b : NULL, &y, strides, before, after);
     if (status != dnnl_success) return status;
-    dnnl_primitive_attr_t attributes;
-    dnnl_post_ops_t ops;
-    dnnl_primitive_attr_create(&attributes);
-    dnnl_post_ops_create(&ops);
-    if (accumulate) dnnl_post_ops_append_sum(ops, 1);
-    if (activation == TD_SILU) dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_swish, 1, 0);
-    if (activation == TD_RELU) dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_relu, 0, 0);
-    dnnl_primitive_attr_set_post_ops(attributes, ops);
-    dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user);
-    // The environment may ask for less.
-    dnnl_primitive_attr_set_fpmath_mode(attributes, dnnl_fpmath_mode_strict);
-    status = dnnl_primitive_desc_create(out, &d, attributes, td_engine(), NULL);
-    dnnl_post_ops_destroy(ops);
+    dnnl_primitive_attr_t attributes = NULL;
+    status = td_attributes(activation, accumulate, &attributes);
+    if (status == dnnl_success) status = dnnl_primitive_desc_create(out, &d, attributes, td_engine(), NULL);
     dnnl_primitive_attr_destroy(attributes);
     return status;
 }
@@ -59,21 +48,12 @@ static dnnl_status_t pack(td_convolution *c, dnnl_primitive_desc_t pd, const voi
 
 static dnnl_status_t fill(td_convolution *c, const struct td_shape *shape, dnnl_primitive_desc_t pd,
                           const void *weights, size_t packed_bytes, const float *bias) {
-    dnnl_engine_t engine = td_engine();
     const char *name = "";
     dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, (void *)&name);
     for (size_t i = 0; name[i] && i + 1 < sizeof c->implementation; i++) c->implementation[i] = name[i];
-    dnnl_status_t status = dnnl_stream_create(&c->stream, engine, dnnl_stream_default_flags);
-    if (status == dnnl_success) status = dnnl_primitive_create(&c->primitive, pd);
+    dnnl_status_t status = dnnl_stream_create(&c->stream, td_engine(), dnnl_stream_default_flags);
+    if (status == dnnl_success) status = td_primitive_make(pd, &c->primitive);
     if (status == dnnl_success) status = pack(c, pd, weights, packed_bytes);
-    if (status == dnnl_success)
-        status = dnnl_memory_create(&c->x, dnnl_primitive_desc_query_md(pd, dnnl_query_src_md, 0), engine, NULL);
-    if (status == dnnl_success)
-        status = dnnl_memory_create(&c->y, dnnl_primitive_desc_query_md(pd, dnnl_query_dst_md, 0), engine, NULL);
-    const dnnl_memory_desc_t *described = dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0);
-    c->scratch_bytes = described ? dnnl_memory_desc_get_size(described) : 0;
-    if (status == dnnl_success && c->scratch_bytes)
-        status = dnnl_memory_create(&c->scratch, described, engine, DNNL_MEMORY_NONE);
     if (status == dnnl_success) status = td_set_bias(bias, packed_bytes > 0, shape->out_channels, &c->bias);
     return status;
 }
@@ -93,20 +73,7 @@ td_convolution *td_create(const struct td_shape *shape, const void *weights, siz
 }
 
 int td_run(td_convolution *c, const void *x, float *y) {
-    dnnl_memory_set_data_handle(c->x, (void *)x);
-    dnnl_memory_set_data_handle(c->y, y);
-    dnnl_exec_arg_t args[5] = {{DNNL_ARG_SRC, c->x}, {DNNL_ARG_WEIGHTS, c->weights}, {DNNL_ARG_DST, c->y}};
-    int count = 3;
-    if (c->bias) args[count++] = (dnnl_exec_arg_t){DNNL_ARG_BIAS, c->bias};
-    if (c->scratch) {
-        void *pad = td_scratchpad(c->scratch_bytes);
-        if (!pad) return dnnl_out_of_memory;
-        dnnl_memory_set_data_handle(c->scratch, pad);
-        args[count++] = (dnnl_exec_arg_t){DNNL_ARG_SCRATCHPAD, c->scratch};
-    }
-    dnnl_status_t status = dnnl_primitive_execute(c->primitive, c->stream, count, args);
-    if (status == dnnl_success) status = dnnl_stream_wait(c->stream);
-    return status;
+    return td_primitive_run(&c->primitive, c->stream, x, c->weights, c->bias, y);
 }
 
 struct td_packed td_packed_weights(const td_convolution *c) { return td_packed_of(c->weights, c->bias, c->layout); }
@@ -115,13 +82,10 @@ const char *td_implementation(const td_convolution *c) { return c->implementatio
 
 void td_free(td_convolution *c) {
     if (!c) return;
-    dnnl_primitive_destroy(c->primitive);
-    dnnl_memory_destroy(c->x);
-    dnnl_memory_destroy(c->y);
+    td_primitive_free(&c->primitive);
     dnnl_memory_destroy(c->weights);
     free(c->room);
     dnnl_memory_destroy(c->bias);
-    dnnl_memory_destroy(c->scratch);
     dnnl_stream_destroy(c->stream);
     free(c);
 }

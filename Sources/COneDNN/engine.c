@@ -140,6 +140,68 @@ struct td_packed td_packed_of(dnnl_memory_t weights, dnnl_memory_t bias, const c
     return (struct td_packed){data, dnnl_memory_desc_get_size(described), added, layout};
 }
 
+static dnnl_status_t append(dnnl_post_ops_t ops, int activation) {
+    switch (activation) {
+    case TD_SILU: return dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_swish, 1, 0);
+    case TD_RELU: return dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_relu, 0, 0);
+    case TD_GELU: return dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_gelu_erf, 0, 0);
+    case TD_TANH: return dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_tanh, 0, 0);
+    default: return dnnl_success;
+    }
+}
+
+dnnl_status_t td_attributes(int activation, int accumulate, dnnl_primitive_attr_t *out) {
+    dnnl_post_ops_t ops = NULL;
+    dnnl_status_t status = dnnl_primitive_attr_create(out);
+    if (status == dnnl_success) status = dnnl_post_ops_create(&ops);
+    if (status == dnnl_success) status = append(ops, activation);
+    if (status == dnnl_success && accumulate) status = dnnl_post_ops_append_sum(ops, 1);
+    if (status == dnnl_success) status = dnnl_primitive_attr_set_post_ops(*out, ops);
+    if (status == dnnl_success) status = dnnl_primitive_attr_set_scratchpad_mode(*out, dnnl_scratchpad_mode_user);
+    // The environment may ask for less.
+    if (status == dnnl_success) status = dnnl_primitive_attr_set_fpmath_mode(*out, dnnl_fpmath_mode_strict);
+    dnnl_post_ops_destroy(ops);
+    return status;
+}
+
+dnnl_status_t td_primitive_make(dnnl_primitive_desc_t described, struct td_primitive *made) {
+    *made = (struct td_primitive){0};
+    dnnl_status_t status = dnnl_primitive_create(&made->primitive, described);
+    if (status == dnnl_success)
+        status = dnnl_memory_create(&made->x, dnnl_primitive_desc_query_md(described, dnnl_query_src_md, 0), engine, NULL);
+    if (status == dnnl_success)
+        status = dnnl_memory_create(&made->y, dnnl_primitive_desc_query_md(described, dnnl_query_dst_md, 0), engine, NULL);
+    const dnnl_memory_desc_t *pad = dnnl_primitive_desc_query_md(described, dnnl_query_scratchpad_md, 0);
+    made->scratch_bytes = pad ? dnnl_memory_desc_get_size(pad) : 0;
+    if (status == dnnl_success && made->scratch_bytes)
+        status = dnnl_memory_create(&made->scratch, pad, engine, DNNL_MEMORY_NONE);
+    return status;
+}
+
+dnnl_status_t td_primitive_run(const struct td_primitive *made, dnnl_stream_t stream, const void *x, dnnl_memory_t weights,
+                               dnnl_memory_t bias, void *y) {
+    dnnl_memory_set_data_handle(made->x, (void *)x);
+    dnnl_memory_set_data_handle(made->y, y);
+    dnnl_exec_arg_t args[5] = {{DNNL_ARG_SRC, made->x}, {DNNL_ARG_WEIGHTS, weights}, {DNNL_ARG_DST, made->y}};
+    int count = 3;
+    if (bias) args[count++] = (dnnl_exec_arg_t){DNNL_ARG_BIAS, bias};
+    if (made->scratch) {
+        void *pad = td_scratchpad(made->scratch_bytes);
+        if (!pad) return dnnl_out_of_memory;
+        dnnl_memory_set_data_handle(made->scratch, pad);
+        args[count++] = (dnnl_exec_arg_t){DNNL_ARG_SCRATCHPAD, made->scratch};
+    }
+    dnnl_status_t status = dnnl_primitive_execute(made->primitive, stream, count, args);
+    return status == dnnl_success ? dnnl_stream_wait(stream) : status;
+}
+
+void td_primitive_free(struct td_primitive *made) {
+    dnnl_primitive_destroy(made->primitive);
+    dnnl_memory_destroy(made->x);
+    dnnl_memory_destroy(made->y);
+    dnnl_memory_destroy(made->scratch);
+}
+
 dnnl_status_t td_set_bias(const float *bias, int stays, long count, dnnl_memory_t *to) {
     if (!bias) return dnnl_success;
     dnnl_dims_t dims = {count};

@@ -18,6 +18,21 @@ dnnl_status_t td_adopt(const dnnl_memory_desc_t *wanted, const void *packed, siz
 /// A bias, copied or where it lies; nothing where it is NULL.
 dnnl_status_t td_set_bias(const float *bias, int stays, long count, dnnl_memory_t *to);
 
+/// What every primitive here is made with: what follows it, addition to what is there, memory from outside.
+dnnl_status_t td_attributes(int activation, int accumulate, dnnl_primitive_attr_t *out);
+
+/// A primitive with the memory that it is told of anew for each run.
+struct td_primitive {
+    dnnl_primitive_t primitive;
+    dnnl_memory_t x, y, scratch;
+    size_t scratch_bytes;
+};
+/// After a failure too, `made` is for `td_primitive_free`.
+dnnl_status_t td_primitive_make(dnnl_primitive_desc_t described, struct td_primitive *made);
+dnnl_status_t td_primitive_run(const struct td_primitive *made, dnnl_stream_t stream, const void *x, dnnl_memory_t weights,
+                               dnnl_memory_t bias, void *y);
+void td_primitive_free(struct td_primitive *made);
+
 enum { TD_LAYOUT = 512 };
 /// `out` gets all that decides where a weight lies.
 void td_write_layout(const dnnl_memory_desc_t *described, char out[TD_LAYOUT]);

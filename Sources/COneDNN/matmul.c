@@ -10,9 +10,7 @@ struct form {
 
 struct plan {
     struct form form;
-    dnnl_primitive_t primitive;
-    dnnl_memory_t x, y, scratch;
-    size_t scratch_bytes;
+    struct td_primitive primitive;
 };
 
 // Like a convolution, it may be made on one thread and run on another.
@@ -27,16 +25,6 @@ struct td_matmul {
     char layout[TD_LAYOUT];
 };
 
-static dnnl_status_t append(dnnl_post_ops_t ops, int activation) {
-    switch (activation) {
-    case TD_SILU: return dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_swish, 1, 0);
-    case TD_RELU: return dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_relu, 0, 0);
-    case TD_GELU: return dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_gelu_erf, 0, 0);
-    case TD_TANH: return dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_tanh, 0, 0);
-    default: return dnnl_success;
-    }
-}
-
 static dnnl_status_t describe(const td_matmul *t, const struct form *form, const dnnl_memory_desc_t *weights,
                               dnnl_primitive_desc_t *out) {
     dnnl_dims_t xd = {form->rows, t->inputs}, yd = {form->rows, t->outputs}, bd = {1, t->outputs};
@@ -48,45 +36,20 @@ static dnnl_status_t describe(const td_matmul *t, const struct form *form, const
     dnnl_matmul_desc_t d;
     dnnl_status_t status = dnnl_matmul_desc_init(&d, &x, weights, t->bias ? &bias : NULL, &y);
     if (status != dnnl_success) return status;
-    dnnl_primitive_attr_t attributes;
-    dnnl_post_ops_t ops;
-    dnnl_primitive_attr_create(&attributes);
-    dnnl_post_ops_create(&ops);
-    status = append(ops, form->activation);
-    if (status == dnnl_success && form->accumulate) status = dnnl_post_ops_append_sum(ops, 1);
-    dnnl_primitive_attr_set_post_ops(attributes, ops);
-    dnnl_primitive_attr_set_scratchpad_mode(attributes, dnnl_scratchpad_mode_user);
-    // The environment may ask for less.
-    dnnl_primitive_attr_set_fpmath_mode(attributes, dnnl_fpmath_mode_strict);
+    dnnl_primitive_attr_t attributes = NULL;
+    status = td_attributes(form->activation, form->accumulate, &attributes);
     if (status == dnnl_success) status = dnnl_primitive_desc_create(out, &d, attributes, td_engine(), NULL);
-    dnnl_post_ops_destroy(ops);
     dnnl_primitive_attr_destroy(attributes);
     return status;
-}
-
-static void forget(struct plan *plan) {
-    dnnl_primitive_destroy(plan->primitive);
-    dnnl_memory_destroy(plan->x);
-    dnnl_memory_destroy(plan->y);
-    dnnl_memory_destroy(plan->scratch);
 }
 
 static dnnl_status_t make(const td_matmul *t, const struct form *form, struct plan *plan) {
     dnnl_primitive_desc_t pd = NULL;
     *plan = (struct plan){.form = *form};
     dnnl_status_t status = describe(t, form, &t->packed, &pd);
-    if (status == dnnl_success) status = dnnl_primitive_create(&plan->primitive, pd);
-    dnnl_engine_t engine = td_engine();
-    if (status == dnnl_success)
-        status = dnnl_memory_create(&plan->x, dnnl_primitive_desc_query_md(pd, dnnl_query_src_md, 0), engine, NULL);
-    if (status == dnnl_success)
-        status = dnnl_memory_create(&plan->y, dnnl_primitive_desc_query_md(pd, dnnl_query_dst_md, 0), engine, NULL);
-    const dnnl_memory_desc_t *pad = pd ? dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0) : NULL;
-    plan->scratch_bytes = pad ? dnnl_memory_desc_get_size(pad) : 0;
-    if (status == dnnl_success && plan->scratch_bytes)
-        status = dnnl_memory_create(&plan->scratch, pad, engine, DNNL_MEMORY_NONE);
+    if (status == dnnl_success) status = td_primitive_make(pd, &plan->primitive);
     dnnl_primitive_desc_destroy(pd);
-    if (status != dnnl_success) forget(plan);
+    if (status != dnnl_success) td_primitive_free(&plan->primitive);
     return status;
 }
 
@@ -149,25 +112,12 @@ int td_matmul_run(td_matmul *t, long rows, const float *x, int activation, int a
     dnnl_status_t status;
     struct plan *plan = plan_for(t, &form, &status);
     if (!plan) return status;
-    dnnl_memory_set_data_handle(plan->x, (void *)x);
-    dnnl_memory_set_data_handle(plan->y, y);
-    dnnl_exec_arg_t args[5] = {{DNNL_ARG_SRC, plan->x}, {DNNL_ARG_WEIGHTS, t->weights}, {DNNL_ARG_DST, plan->y}};
-    int count = 3;
-    if (t->bias) args[count++] = (dnnl_exec_arg_t){DNNL_ARG_BIAS, t->bias};
-    if (plan->scratch) {
-        void *pad = td_scratchpad(plan->scratch_bytes);
-        if (!pad) return dnnl_out_of_memory;
-        dnnl_memory_set_data_handle(plan->scratch, pad);
-        args[count++] = (dnnl_exec_arg_t){DNNL_ARG_SCRATCHPAD, plan->scratch};
-    }
-    status = dnnl_primitive_execute(plan->primitive, t->stream, count, args);
-    if (status == dnnl_success) status = dnnl_stream_wait(t->stream);
-    return status;
+    return td_primitive_run(&plan->primitive, t->stream, x, t->weights, t->bias, y);
 }
 
 void td_matmul_free(td_matmul *t) {
     if (!t) return;
-    for (size_t i = 0; i < t->count; i++) forget(&t->plans[i]);
+    for (size_t i = 0; i < t->count; i++) td_primitive_free(&t->plans[i].primitive);
     free(t->plans);
     dnnl_memory_destroy(t->weights);
     free(t->room);

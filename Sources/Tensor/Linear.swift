@@ -178,8 +178,8 @@ public final class Linear: PackableLayer {
             tk_product_run(handle, x.rows, x.kernelRows, activation.rawValue, adds ? 1 : 0, y)
         case (.plain(let plain), .float32(let x)):
             tk_linear(
-                x.rows, outputs, inputs, x.data, inputs, plain.weight.data, inputs, plain.biasPointer,
-                activation.rawValue, adds ? y.float32 : nil, outputs, y.float32, outputs)
+                x.rows, outputs, inputs, x.data, plain.weight.data, plain.biasPointer, activation.rawValue,
+                adds ? 1 : 0, y.float32, outputs)
         case (.oneDNN(let handle), .float32(let x)):
             let following: Int32 =
                 switch activation {

@@ -82,7 +82,7 @@ static void products(void) {
     float *a = noise(M * K, 1), *w = noise(N * K, 2), *bias = noise(N, 3), *c = noise(M * N, 4);
     for (int activation = TK_NONE; activation <= TK_RELU; activation++) {
         double error = 0;
-        tk_linear(M, N, K, a, K, w, K, bias, activation, NULL, 0, c, N);
+        tk_linear(M, N, K, a, w, bias, activation, 0, c, N);
         for (long i = 0; i < M; i++)
             for (long j = 0; j < N; j++) {
                 double sum = bias[j];

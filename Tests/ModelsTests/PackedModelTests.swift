@@ -108,7 +108,7 @@ struct PackedModelTests {
             case .otherSettings: "other settings"
             case .noFacts: "doesn't say what was packed"
             case .changedWeights: "their fingerprint is another"
-            case .longerWeights, .otherName: "the weights have changed: packed from model.safetensors of"
+            case .longerWeights, .otherName: "other weights: packed from model.safetensors of"
             }
         }
     }
@@ -314,6 +314,6 @@ struct PackedModelTests {
         #expect(throws: FileWriteError.self) { try ModelLoader.pack(source(folder)) }
         #expect(throws: CheckpointError.notAFile(path: path)) { try ModelLoader.checkPacked(source(folder)) }
         try FileManager.default.removeItem(atPath: path)
-        #expect(throws: CheckpointError.self) { try ModelLoader.checkPacked(source(folder)) }
+        #expect(throws: ModelError.self) { try ModelLoader.checkPacked(source(folder)) }
     }
 }

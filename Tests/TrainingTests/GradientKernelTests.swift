@@ -114,7 +114,7 @@ struct GradientKernelTests {
             var patches = ones(pixels * patch), y = ones(pixels * outputs), dw = ones(outputs * patch)
             var db = ones(outputs), dPatches = ones(pixels * patch), dx = ones(pixels * inputs)
             tk_patches(x, height, width, inputs, &patches)
-            tk_linear(pixels, outputs, patch, patches, patch, w, patch, b, 0, nil, 0, &y, outputs)
+            tk_linear(pixels, outputs, patch, patches, w, b, 0, 0, &y, outputs)
             try expect(y, "convolution.y")
             tk_matmul(1, 0, outputs, patch, pixels, dy, outputs, patches, patch, 1, &dw, patch)
             try expect(added: dw, "convolution.dw")

@@ -52,10 +52,10 @@ void tk_parallel(long count, void (*body)(void *context, long index), void *cont
 
 enum { TK_NONE = 0, TK_GELU = 1, TK_TANH = 2, TK_SILU = 3, TK_RELU = 4 };
 
-/// c (m, n) = activation(a (m, k) * w (n, k)^T + bias (n)) + residual (m, n). `bias` and `residual` may be NULL;
-/// `residual` may be `c`.
-void tk_linear(long m, long n, long k, const float *a, long lda, const float *w, long ldw, const float *bias,
-               int activation, const float *residual, long ldr, float *c, long ldc);
+/// c (m, n), with leading dimension `ldc`, = activation(a (m, k) * w (n, k)^T + bias (n)), added to what is in c where `adds`:
+/// then without an activation. `bias` may be NULL.
+void tk_linear(long m, long n, long k, const float *a, const float *w, const float *bias, int activation, int adds, float *c,
+               long ldc);
 
 /// Rows side by side, of float32 or, where that isn't NULL, of bfloat16 numbers.
 struct tk_rows {

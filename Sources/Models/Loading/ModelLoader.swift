@@ -77,6 +77,9 @@ public enum ModelLoader {
     public static func checkPacked(_ source: ModelSource, threads: Int? = nil) throws -> (path: String, bytes: Int) {
         Compute.setThreads(threads ?? Compute.availableProcessors)
         let path = packedPath(source)
+        guard access(path, F_OK) == 0 else {
+            throw ModelError.packed("\(path): there is no such file; `tessera pack` writes it")
+        }
         let packed = try PackedModel(path: path, source.feasiblePrecision.precision)
         _ = try load(source, packed: packed)
         try packed.verify()

@@ -36,17 +36,19 @@ final class PackedModel: LayerStore {
     /// Throws where they are others than those it was packed from, as far as sizes tell.
     func check(_ files: [SourceFile]) throws(ModelError) {
         guard files.map(\.role) == facts.sources.map(\.role) else {
-            throw .packed("\(path): packed from \(facts.sources.map(\.role)), expected \(files.map(\.role))")
+            throw .packed("\(path): packed from \(Self.told(facts.sources)), expected \(Self.told(files))")
         }
         for (now, then) in zip(files, facts.sources) {
             guard now.name == then.name, now.stamp.size == then.stamp.size else {
                 throw .packed(
-                    "\(path): the \(now.role) have changed: packed from \(then.name) of \(then.stamp.size) bytes, found "
+                    "\(path): other \(now.role): packed from \(then.name) of \(then.stamp.size) bytes, found "
                         + "\(now.name) of \(now.stamp.size)")
             }
             if now.stamp.modified != then.stamp.modified { isTouched = true }
         }
     }
+
+    private static func told(_ files: [SourceFile]) -> String { files.map(\.role).joined(separator: " and ") }
 
     /// As it was noted, where the files are as they were; else computed, and compared with that.
     func fingerprint(_ tensors: [FingerprintedTensor], _ contract: TokenContract) throws -> String {

@@ -144,8 +144,7 @@ package final class Rectifier {
         let (height, width, pixels) = (shape.height, shape.width, shape.pixels)
         let (features, hidden, eps) = (shape.features, shape.hidden, RectifierShape.epsilon)
         let p = parameters.data
-        tk_linear(
-            pixels, 3 * features, features, x, features, p + at.qkv, features, nil, 0, nil, 0, a.qkv, 6 * features)
+        tk_linear(pixels, 3 * features, features, x, p + at.qkv, nil, 0, 0, a.qkv, 6 * features)
         tk_depthwise(
             a.qkv, height, width, 3 * features, 6 * features, RectifierShape.scale, p + at.aggregate, nil, a.aggregated)
         tk_grouped_pointwise(
@@ -168,7 +167,7 @@ package final class Rectifier {
         _ x: UnsafeMutablePointer<Float>, _ inputs: Int, to y: UnsafeMutablePointer<Float>, _ outputs: Int,
         _ weight: UnsafeMutablePointer<Float>, bias: UnsafeMutablePointer<Float>? = nil
     ) {
-        tk_linear(shape.pixels, outputs, inputs, x, inputs, weight, inputs, bias, 0, nil, 0, y, outputs)
+        tk_linear(shape.pixels, outputs, inputs, x, weight, bias, 0, 0, y, outputs)
     }
 
     // MARK: - Backward
