@@ -74,6 +74,15 @@ static void sinkhorn_balance(void *context, long index) {
                          (float)s->codes, s->sums + index * s->count);
 }
 
+// From the rows' sums in blocks of codes.
+static void sinkhorn_factors(const struct sinkhorn *s, long blocks) {
+    for (long t = 0; t < s->count; t++) {
+        double sum = 0;
+        for (long b = 0; b < blocks; b++) sum += s->sums[b * s->count + t];
+        s->factors[t] = 1 / (((float)sum + 1e-8f) * (float)s->count);
+    }
+}
+
 static void sinkhorn_pick(void *context, long t) {
     const struct sinkhorn *s = context;
     const float *row = s->q + t * s->codes;
@@ -95,14 +104,10 @@ void tk_sinkhorn(float *q, long count, long codes, int32_t *ids) {
     for (long t = 0; t < count; t++) total += sums[t];
     for (long t = 0; t < count; t++) s.factors[t] = 1 / ((float)total + 1e-8f);
     for (int round = 0; round < 5; round++) {
+        if (round > 0) sinkhorn_factors(&s, blocks);
         tk_parallel(blocks, sinkhorn_balance, &s);
-        for (long t = 0; t < count; t++) {
-            double sum = 0;
-            for (long b = 0; b < blocks; b++) sum += sums[b * count + t];
-            s.factors[t] = 1 / (((float)sum + 1e-8f) * (float)count);
-        }
     }
-    // The last round's division of each row by its sum changes nothing between its numbers.
+    // The last round's division of each row by its sum orders its numbers as they are, but for ties by rounding.
     tk_parallel(count, sinkhorn_pick, &s);
     tk_give_scratch(sums);
 }

@@ -5,9 +5,6 @@
 
 #include "ckernels.h"
 
-struct tk_winograd;
-struct tk_product;
-
 static inline long smaller(long a, long b) { return a < b ? a : b; }
 
 /// Kernels compiled once per instruction set; each runs on the calling thread over the rows it is given.
@@ -33,12 +30,12 @@ struct tk_kernels {
     void (*pack_values)(const uint16_t *v, long ld, long length, uint32_t *out);
     void (*attend)(const uint16_t *q, long ldq, long rows, const uint32_t *keys, const uint32_t *values, long length,
                    uint16_t *out, long ldo, float *scratch);
+    // One panel of outputs.
+    void (*multiply_bfloat16)(const struct tk_product *w, const struct tk_rows *x, long first, long rows, long panel,
+                              int activation, int adds, const struct tk_rows *y);
     // NULL where the processor doesn't multiply bytes. scratch: for each row the padded inputs and two floats.
     void (*multiply_bytes)(const struct tk_product *w, const struct tk_rows *x, long first, long rows, int activation,
                            int adds, const struct tk_rows *y, uint8_t *scratch);
-    // NULL where it doesn't multiply bfloat16 numbers. One panel of outputs.
-    void (*multiply_bfloat16)(const struct tk_product *w, const struct tk_rows *x, long first, long rows, long panel,
-                              int activation, int adds, const struct tk_rows *y);
     void (*gated)(const float *x, long rows, long width, float *y);
     void (*depthwise_row)(const float *x, long row, long height, long width, long channels, long ldx, long size,
                           const float *w, const float *bias, float *y);
@@ -77,9 +74,7 @@ struct tk_winograd {
     void *owned;
 };
 
-enum { TK_QUERIES = 4 };
-
-enum { TK_PANEL = 64, TK_LANE_BYTES = 4 };
+enum { TK_QUERIES = 4, TK_PANEL = 64, TK_LANE_BYTES = 4 };
 
 /// A product with packed weights. Inputs are padded to whole lanes and outputs to whole panels, with zeros.
 struct tk_product {

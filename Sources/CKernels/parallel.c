@@ -96,14 +96,10 @@ struct bfloat16 {
     uint16_t *y;
 };
 
-static long flat(long index, long count) {
-    long left = count - index * FLAT_BLOCK;
-    return left < FLAT_BLOCK ? left : FLAT_BLOCK;
-}
-
 static void bfloat16_block(void *context, long index) {
     const struct bfloat16 *t = context;
-    tk_active()->to_bfloat16(t->x + index * FLAT_BLOCK, flat(index, t->count), t->y + index * FLAT_BLOCK);
+    long first = index * FLAT_BLOCK;
+    tk_active()->to_bfloat16(t->x + first, smaller(FLAT_BLOCK, t->count - first), t->y + first);
 }
 
 void tk_to_bfloat16(const float *x, long count, uint16_t *y) {

@@ -55,7 +55,7 @@ enum { HUGE_PAGE = 2 << 20 };
 
 void *tk_allocate(size_t bytes) {
     void *memory = NULL;
-    bool isLarge = bytes >= 2 * HUGE_PAGE;
+    bool isLarge = bytes >= HUGE_PAGE;
     if (posix_memalign(&memory, isLarge ? HUGE_PAGE : 64, bytes) != 0) {
         fprintf(stderr, "out of memory: %zu bytes\n", bytes);
         abort();

@@ -46,7 +46,7 @@ public enum Compute {
         }
     }
 
-    /// What lays out the weights of convolutions and, from AVX-512 on, of products: its name and exact version.
+    /// What lays out the weights of convolutions and, from AVX-512 on, of float32 products: its name and exact version.
     public static var oneDNN: String { String(cString: td_version()) }
 
     /// The level in force.

@@ -6,25 +6,29 @@ import Testing
 /// The kernels between vectors and ids against their definitions in double precision.
 @Suite(.serialized)
 struct CodesTests {
-    @Test(arguments: [(1, 5, 4), (7, 33, 32), (64, 300, 32)])
+    @Test(arguments: [(1, 5, 4), (7, 33, 32), (64, 300, 32), (6, 4100, 8)])
     func distances(rows: Int, count: Int, d: Int) {
         let pool = ScratchPool()
         let codes = Noise.values(count * d, seed: 1), queries = Noise.values(rows * d, seed: 2)
         let books = Codebooks(books: 1, count: count, dimensions: d, codes: FloatBuffer(codes))
-        let out = books.distances(pool.plane(rows, 1, d, queries), pool)
-        for row in 0..<rows {
-            for code in 0..<count {
-                let square = (0..<d).reduce(0.0) { sum, i in
-                    let difference = Double(queries[row * d + i]) - Double(codes[code * d + i])
-                    return sum + difference * difference
+        defer { Compute.force(Compute.bestLevel) }
+        for level in Compute.Level.allCases where level.rawValue <= Compute.bestLevel.rawValue {
+            Compute.force(level)
+            let out = books.distances(pool.plane(rows, 1, d, queries), pool)
+            for row in 0..<rows {
+                for code in 0..<count {
+                    let square = (0..<d).reduce(0.0) { sum, i in
+                        let difference = Double(queries[row * d + i]) - Double(codes[code * d + i])
+                        return sum + difference * difference
+                    }
+                    #expect(abs(Double(out.data[row * count + code]) - square.squareRoot()) < 1e-5, "\(level)")
                 }
-                #expect(abs(Double(out.data[row * count + code]) - square.squareRoot()) < 1e-5)
             }
         }
     }
 
     /// Five rounds over codes and vectors, and the largest of each vector.
-    @Test(arguments: [(3, 5), (16, 130), (64, 512)])
+    @Test(arguments: [(3, 5), (16, 130), (5, 300), (64, 512)])
     func sinkhorn(rows: Int, codes: Int) {
         let values = Noise.values(rows * codes, seed: 3).map { 1 + $0 / 2 }
         let least = Double(values.min() ?? 0)
@@ -44,7 +48,11 @@ struct CodesTests {
         let expected = (0..<rows).map { row in
             (0..<codes).max { q[row * codes + $0] < q[row * codes + $1] } ?? 0
         }
-        #expect(ScratchPool().plane(rows, 1, codes, values).sinkhorn() == expected.map(Int32.init))
+        defer { Compute.force(Compute.bestLevel) }
+        for level in Compute.Level.allCases where level.rawValue <= Compute.bestLevel.rawValue {
+            Compute.force(level)
+            #expect(ScratchPool().plane(rows, 1, codes, values).sinkhorn() == expected.map(Int32.init), "\(level)")
+        }
     }
 
     /// Uniforms of 0 and 1 included: both logarithms are cut off at 1e-20.

@@ -1,11 +1,11 @@
-// Kernels that neither OpenBLAS nor oneDNN has, float32 unless they say bfloat16, and matrix products on OpenBLAS with a
-// fused epilogue.
+// Kernels that neither OpenBLAS nor oneDNN has or has as fast, float32 unless they say otherwise, and float32 matrix products on
+// OpenBLAS with a fused epilogue.
 //
 // Layouts: matrices are row-major with a leading dimension `ld` in elements; pictures are (height, width, channels),
 // so a picture is the matrix (height * width, channels). All sizes are in elements. Scratch per thread is taken where a
 // kernel needs it, and a process without memory for it ends; nothing else fails: callers check shapes at load.
 //
-// Results don't depend on the number of threads: where work is cut by it (Winograd's strips, rows of 8 bits), the pieces are
+// Results don't depend on the number of threads: where work is cut by it (Winograd's strips, rows of products of 8 and 16 bits), the pieces are
 // computed independently of each other; elsewhere it is cut by shape alone.
 #ifndef CKERNELS_H
 #define CKERNELS_H
@@ -71,11 +71,13 @@ typedef struct tk_product tk_product;
 /// step of its output times -127 to 127. Where `packed_bytes` isn't 0, weights are what `tk_product_weights` gave, so many
 /// bytes: they and the bias stay where they are, are only read, and must outlive the product. NULL below
 /// TK_LEVEL_AVX512_VNNI, of 16 bits below TK_LEVEL_AVX512_BF16; of 8 bits for more than 66,311 inputs, whose sums could
-/// overflow; or where packed weights would be of another size.
+/// overflow; for no inputs or outputs; or where packed weights would be of another size.
 tk_product *tk_product_create(int bits, long outputs, long inputs, const void *weights, size_t packed_bytes,
                               const float *bias);
 /// As they are computed with, `*bytes` of them, and the bias or NULL; they live as long as the product.
 const void *tk_product_weights(const tk_product *product, size_t *bytes, const float **bias);
+/// How packed weights of so many bits lie: those of another text are other weights. Lives for ever.
+const char *tk_product_layout(int bits);
 /// y (rows, outputs) = activation(x (rows, inputs) w^T + bias), added to what is in y where `adds`: then without an
 /// activation and of float32 numbers. Of 8 bits, a row of x becomes its least number plus a step of its own times 0 to 255,
 /// and sums are of 32 bits and exact. Of 16 bits, x is of bfloat16 numbers and sums are float32.
