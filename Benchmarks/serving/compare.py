@@ -209,7 +209,7 @@ def compare(pair, name, mix, a):
 def measure(a, engine):
     """[{mix, precision, against, ratio, engine_ratio, kept, rounds}]; kept is HTTP's ratio over the engine's.
 
-    engine: rows of engine.measure for sftok-b, of the same run."""
+    engine(precisions): rows of engine.measure for sftok-b; asked in every round."""
     rows = []
     for against in ("fp32", "bf16"):
         precisions = [p for p in a.precisions if THEIRS[p] == against]
@@ -217,15 +217,18 @@ def measure(a, engine):
             continue
         with Pair(a, precisions) as pair:
             for name, mix in [("encode", ENCODE), ("7 encode : 1 decode", MIX)] if pair.ours else []:
-                rounds = [compare(pair, name, mix, a) for _ in range(a.serving_rounds)]
-                plain = engine_ratios(engine, mix)
+                rounds = [compare(pair, name, mix, a) | {"plain": engine_ratios(engine(list(pair.ours)), mix)}
+                          for _ in range(a.serving_rounds)]
                 for precision in pair.ours:
                     ratios = [each["ours"][precision] / each["pytorch"] for each in rounds]
-                    ratio, inside = statistics.median(ratios), plain.get(precision)
-                    rows.append({"mix": name, "precision": precision, "against": against, "ratio": ratio,
-                                 "ratios": ratios, "engine_ratio": inside, "kept": ratio / inside if inside else None,
+                    plain = [each["plain"][precision] for each in rounds]
+                    kept = [http / inside for http, inside in zip(ratios, plain)]
+                    rows.append({"mix": name, "precision": precision, "against": against,
+                                 "ratio": statistics.median(ratios), "ratios": ratios,
+                                 "engine_ratio": statistics.median(plain), "kept": statistics.median(kept),
                                  "rounds": [one_of(each, precision) for each in rounds]})
-                    print(f"{name} {precision}: HTTP's ratio {ratio:.2f}, the engine's {inside or 0:.2f}", flush=True)
+                    print(f"{name} {precision}: HTTP's ratio {rows[-1]['ratio']:.2f}, the engine's "
+                          f"{rows[-1]['engine_ratio']:.2f}; kept {' '.join(f'{each:.2f}' for each in kept)}", flush=True)
     return rows
 
 
