@@ -1,7 +1,7 @@
-"""Everything that README's and docs/figures.md's tables say, measured beside PyTorch in one run of 20 minutes.
+"""Everything that README's and docs/figures.md's tables say, measured beside PyTorch in one run of 25 minutes.
 
     python Benchmarks/run.py MODELS [--parts engine,roofline,scaling,serving,fidelity] [--precisions fp32,bf16,int8]
-                                    [--rounds 5] [--scaling-rounds 2] [--serving-rounds 2] [--seconds 12] [--pictures 4]
+                                    [--rounds 5] [--scaling-rounds 2] [--serving-rounds 5] [--seconds 20] [--pictures 4]
                                     [--threads N] [--json FILE] [--no-tables]
 
 MODELS holds sftok-b and revq-512t; one that isn't there is made, with the recipe's weights (speed doesn't depend on them).
@@ -10,7 +10,6 @@ Needs the release builds of tessera and tessera-bench, a C compiler, and torch, 
 told. Medians with the lowest and the highest; run it on an idle machine. README.md says how each part measures.
 """
 import argparse
-import copy
 import datetime
 import json
 import os
@@ -30,8 +29,8 @@ def options():
     a.add_argument("--precisions", default="fp32,bf16,int8")
     a.add_argument("--rounds", type=int, default=5, help="of engine and roofline")
     a.add_argument("--scaling-rounds", type=int, default=2)
-    a.add_argument("--serving-rounds", type=int, default=2)
-    a.add_argument("--seconds", type=int, default=12, help="of each server's steady load")
+    a.add_argument("--serving-rounds", type=int, default=5)
+    a.add_argument("--seconds", type=int, default=20, help="of each server's steady load")
     a.add_argument("--pictures", type=int, default=4, help="of fidelity")
     a.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
     a.add_argument("--json", default=os.path.join(ROOT, ".build/bench/results.json"))
@@ -74,16 +73,8 @@ def measure(part, a, theirs, results):
         import scaling
         return scaling.measure(a, theirs)
     if part == "serving":
-        import engine
         from serving import compare
-        # HTTP's ratio is told beside the engine's of the same minute: a machine that is rented is not the same all day.
-        near = copy.copy(a)
-        near.rounds = 2
-
-        def plain(precisions):
-            near.precisions = precisions
-            return engine.measure(near, theirs, rows=[("sftok-b", "encode"), ("sftok-b", "decode")])
-        return compare.measure(a, plain)
+        return compare.measure(a, theirs)
     import fidelity
     rounded = [p for p in a.precisions if p != "fp32"]
     return fidelity.compare(a.models, fidelity.PICTURES, a.pictures, rounded) if rounded else []

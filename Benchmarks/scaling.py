@@ -3,7 +3,7 @@
 A part of run.py, which see. Cores: processes of tessera-bench that own 1, 2, 4 … cores, in turn with PyTorch on as many
 threads; from the first step follows the part of the time that more cores don't shorten, and from that, by Amdahl's law,
 what one image at a time would gain on up to 64. Images in flight: SFTok-B's encoder over HTTP with 1 to 32 clients that ask
-again once they are answered, beside a Python server that batches as many.
+again once they are answered, beside a Python server.
 """
 import torch
 
@@ -61,11 +61,11 @@ def cores(a, theirs, precisions):
     return rows
 
 
-def flights(a, precision):
+def flights(a, theirs, precision):
     """[{in_flight, ours, pytorch}], images/s."""
     from serving import compare
     rows = []
-    with compare.Pair(a, [precision], batch=max(FLIGHTS)) as pair:
+    with compare.Pair(a, [precision], theirs.best_batch(precision)) as pair:
         if not pair.ours:
             return []
         for flight in FLIGHTS:
@@ -81,4 +81,4 @@ def flights(a, precision):
 
 def measure(a, theirs):
     precisions = [p for p in a.precisions if p != "fp32"] or a.precisions
-    return {"cores": cores(a, theirs, precisions), "flights": flights(a, THEIRS[precisions[0]])}
+    return {"cores": cores(a, theirs, precisions), "flights": flights(a, theirs, THEIRS[precisions[0]])}

@@ -93,22 +93,24 @@ def scaling(results):
 
 
 def serving(results):
-    heads = ["requests", "", "Tessera, images/s", "LitServe", "ratio", "HTTP / engine", "at equal load, 1/s", "Tessera: p50, p99, ms",
-             "LitServe: p50, p99, ms"]
-    lines = []
-    for row in results["serving"]:
-        # The table has the round in the middle; the JSON has all of them.
-        middle = sorted(row["rounds"], key=lambda each: each["ours"] / each["pytorch"])[len(row["rounds"]) // 2]
+    rows, queue, steady = results["serving"], [], []
 
-        def answers(at):
-            return "; ".join(f"{kind} {each['p50']:.0f}, {each['p99']:.0f} ({each['count']})" for kind, each in at.items())
+    def answers(at):
+        return "; ".join(f"{kind} {each['p50']:.0f}, {each['p99']:.0f} ({each['count']})" for kind, each in at.items())
 
+    for row in rows:
         against = "" if row["precision"] == row["against"] else f", LitServe {row['against']}"
-        lines.append([row["mix"], row["precision"] + against, f"{middle['ours']:.2f}", f"{middle['pytorch']:.2f}",
-                      ranged({"median": row["ratio"], "low": min(row["ratios"]), "high": max(row["ratios"])}, digits=2),
-                      f"{row['kept']:.2f}" if row["kept"] else "", f"{middle['load']:.2f}",
-                      answers(middle["ours_at"]), answers(middle["pytorch_at"])])
-    return f"{where(results)}. In brackets: answers.\n\n{table(heads, lines)}"
+        name = f"{row['mix']}, {row['precision']}{against}"
+        queue.append([name, f"{row['ours']:.2f}", f"{row['pytorch']:.2f}", *(
+            ranged(row[key], digits=2) for key in ("ratio", "engine_ratio", "kept", "share", "pytorch_share"))])
+        steady.append([name, f"{row['load']:.2f}", answers(row["ours_at"]), answers(row["pytorch_at"])])
+    batches = " and ".join(f"{batch} ({against})" for against, batch in
+                           dict.fromkeys((row["against"], row["batch"]) for row in rows))
+    return (f"{where(results)}. Batches of LitServe and PyTorch: {batches} pictures. Medians of {len(rows[0]['rounds'])} rounds, in "
+            "brackets the lowest and the highest.\n\n"
+            + table(["images/s", "Tessera", "LitServe", "ratio", "the engines' ratio", "the one over the other",
+                     "HTTP of its engine: Tessera", "LitServe of PyTorch"], queue)
+            + "\n\n" + table(["p50, p99, ms (answers)", "load, 1/s", "Tessera", "LitServe"], steady))
 
 
 def fidelity(results):

@@ -1,11 +1,12 @@
 """SFTok-B over HTTP under load, beside a Python server around the same model in PyTorch.
 
 A part of run.py, which see. Both servers are up at once and take turns; the Python server, which takes a seventh of a
-processor when nobody asks, is stopped (SIGSTOP) while ours is asked. Each round
-measures what they do with a queue that is never empty (images/s), then sends them the same load, four fifths of what the
-Python server can do, and takes the times of answers. One image a request, as base64 in JSON, the same bytes to both; two
-mixes: encodes alone, and seven encodes for each decode of 8 steps. Server, generator and model share the machine's cores.
-int8 is compared with PyTorch's bf16.
+processor when nobody asks, is stopped (SIGSTOP) while ours is asked. Each round measures what they do with a queue that is
+never empty (images/s), and right after each what its engine does with the same images when nothing is around it: HTTP's
+share of its engine is told for both. Then the same load goes to all, four fifths of what the Python server can do, and the
+times of answers count. One image a request, as base64 in JSON, the same bytes to both; two mixes: encodes alone, and seven
+encodes for each decode of 8 steps. The Python server, and PyTorch without it, encode as many pictures at once as is fastest.
+Server, generator and model share the machine's cores. int8 is compared with PyTorch's bf16.
 """
 import base64
 import importlib.util
@@ -20,13 +21,14 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../load"))
 
+import engine  # noqa: E402
 import service  # noqa: E402
 from service import Flood, Known, line, request  # noqa: E402
 
 MODEL = "sftok-b"
 IN_FLIGHT = 16
 # How often each request is among those of a mix.
-ENCODE, MIX = {"encode": 1}, {"encode": 7, "decode": 1}
+ENCODE, MIX = {"encode": 8}, {"encode": 7, "decode": 1}
 PICTURE = base64.b64encode(open(Known.PICTURES[0], "rb").read()).decode()
 BODIES = {"encode": {"input": [PICTURE]}, "decode": {"tokens": list(range(64))}}
 THEIRS = {"fp32": "fp32", "bf16": "bf16", "int8": "bf16"}
@@ -98,7 +100,7 @@ def question(server, kind):
 class Pair:
     """Ours, one for each precision that there is, and the Python server in the one they are compared with."""
 
-    def __init__(self, a, precisions, batch=8):
+    def __init__(self, a, precisions, batch):
         if importlib.util.find_spec("litserve") is None:
             raise SystemExit("serving: there is no litserve: pip install litserve")
         service.prepare()
@@ -179,58 +181,91 @@ def times(server, mix, rate, seconds):
     return {kind: told["statuses"]["200"] for kind, told in flood(server, seconds, parts)[0].items()}
 
 
-def engine_ratios(engine, mix):
-    """{precision: PyTorch's time / ours} for such a mix, without HTTP."""
-    sums = {}
-    for row in engine:
-        if row["model"] == MODEL and row["operation"] in mix:
-            ours, theirs = sums.get(row["precision"], (0, 0))
-            times = mix[row["operation"]]
-            sums[row["precision"]] = (ours + times * row["ours"]["median"], theirs + times * row["pytorch"]["median"])
-    return {precision: theirs / ours for precision, (ours, theirs) in sums.items()}
+class Engines:
+    """The same images without HTTP: tessera-bench, and PyTorch in this process. `with` ends the first."""
+
+    def __init__(self, a, theirs, precisions, batch):
+        self.theirs, self.batch, self.ours = theirs, batch, engine.Ours(a.threads)
+        for precision in precisions:
+            self.ours.load(a.models, MODEL, precision)
+
+    def of_ours(self, precision, mix):
+        """images/s"""
+        return sum(mix.values()) / sum(self.ours.seconds(MODEL, precision, kind) for kind, times in mix.items()
+                                       for _ in range(times))
+
+    def of_theirs(self, precision, mix):
+        """images/s; encodes of a mix in batches, decodes one by one, as their server has them."""
+        encodes = mix["encode"]
+        bodies = [self.theirs.together(min(self.batch, encodes - start)) for start in range(0, encodes, self.batch)]
+        decode = self.theirs.best(MODEL, "decode", precision) if "decode" in mix else None
+        seconds = sum(self.theirs.seconds(body, precision) for body in bodies)
+        return sum(mix.values()) / (seconds + sum(self.theirs.seconds(decode, precision) for _ in range(mix.get("decode", 0))))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.ours.__exit__()
 
 
-def compare(pair, name, mix, a):
-    """One round of a mix: {"load", "pytorch", "pytorch_at", "ours": {precision: }, "ours_at": {precision: }}"""
-    count = 3 * IN_FLIGHT if mix is ENCODE else IN_FLIGHT
-    told = {"pytorch": throughput(pair.theirs, mix, IN_FLIGHT, count),
-            "ours": {p: throughput(server, mix, IN_FLIGHT, count) for p, server in pair.ours.items()}}
-    told["load"] = 0.8 * told["pytorch"]
-    told["pytorch_at"] = times(pair.theirs, mix, told["load"], a.seconds)
-    told["ours_at"] = {p: times(server, mix, told["load"], a.seconds) for p, server in pair.ours.items()}
-    for precision, rate in told["ours"].items():
-        print(f"{name} {precision}: images/s: ours {rate:.2f}, LitServe {told['pytorch']:.2f}, ratio "
-              f"{rate / told['pytorch']:.2f}; at {told['load']:.2f}/s, p50 and p99 in ms: " + "; ".join(
-                  f"{kind}: ours {at['p50']:.0f}, {at['p99']:.0f}, LitServe {told['pytorch_at'][kind]['p50']:.0f}, "
-                  f"{told['pytorch_at'][kind]['p99']:.0f}" for kind, at in told["ours_at"][precision].items()), flush=True)
+def queue_round(pair, engines, mix, against):
+    """images/s: {"pytorch": (over HTTP, without), precision: (over HTTP, without)}"""
+    count = 2 * IN_FLIGHT if mix is ENCODE else IN_FLIGHT
+    told = {"pytorch": (throughput(pair.theirs, mix, IN_FLIGHT, count), engines.of_theirs(against, mix))}
+    for precision, server in pair.ours.items():
+        told[precision] = throughput(server, mix, IN_FLIGHT, count), engines.of_ours(precision, mix)
     return told
 
 
-def measure(a, engine):
-    """[{mix, precision, against, ratio, engine_ratio, kept, rounds}]; kept is HTTP's ratio over the engine's.
+def compare(pair, engines, name, mix, against, a):
+    """One row for each of our precisions; what `measure` returns."""
+    for precision in pair.ours:
+        engines.of_ours(precision, mix)
+    engines.of_theirs(against, mix)
+    rounds = [queue_round(pair, engines, mix, against) for _ in range(a.serving_rounds)]
+    load = 0.8 * statistics.median(each["pytorch"][0] for each in rounds)
+    theirs_at = times(pair.theirs, mix, load, a.seconds)
+    rows = []
+    for precision, server in pair.ours.items():
+        def over(figure):
+            return engine.spread([figure(*each[precision], *each["pytorch"]) for each in rounds])
+        rows.append({
+            "mix": name, "precision": precision, "against": against, "batch": engines.batch,
+            "ours": statistics.median(each[precision][0] for each in rounds),
+            "pytorch": statistics.median(each["pytorch"][0] for each in rounds),
+            "ratio": over(lambda http, plain, their_http, their_plain: http / their_http),
+            "engine_ratio": over(lambda http, plain, their_http, their_plain: plain / their_plain),
+            "share": over(lambda http, plain, their_http, their_plain: http / plain),
+            "pytorch_share": over(lambda http, plain, their_http, their_plain: their_http / their_plain),
+            "kept": over(lambda http, plain, their_http, their_plain: http / their_http / (plain / their_plain)),
+            "load": load, "ours_at": times(server, mix, load, a.seconds), "pytorch_at": theirs_at, "rounds": rounds})
+        print(summary(rows[-1]), flush=True)
+    return rows
 
-    engine(precisions): rows of engine.measure for sftok-b; asked in every round."""
+
+def summary(row):
+    shown = {key: engine.told(row[key], digits=2)
+             for key in ("ratio", "engine_ratio", "share", "pytorch_share", "kept")}
+    at = "; ".join(f"{kind}: ours {mine['p50']:.0f}, {mine['p99']:.0f}, LitServe {row['pytorch_at'][kind]['p50']:.0f}, "
+                   f"{row['pytorch_at'][kind]['p99']:.0f}" for kind, mine in row["ours_at"].items())
+    return (f"{row['mix']} {row['precision']}: images/s: ours {row['ours']:.2f}, LitServe (batches of {row['batch']}) "
+            f"{row['pytorch']:.2f}, ratio {shown['ratio']}, the engines' {shown['engine_ratio']}; HTTP of its engine: ours "
+            f"{shown['share']}, LitServe {shown['pytorch_share']}, kept {shown['kept']}; at {row['load']:.2f}/s, "
+            f"p50 and p99 in ms: {at}")
+
+
+def measure(a, theirs):
+    """[{mix, precision, against, batch, ours, pytorch, ratio, engine_ratio, share, pytorch_share, kept, load, ours_at,
+    pytorch_at, rounds}]; images/s over HTTP, their ratio, the engines', what HTTP is of its engine on either side, and HTTP's
+    ratio over the engines'."""
     rows = []
     for against in ("fp32", "bf16"):
         precisions = [p for p in a.precisions if THEIRS[p] == against]
         if not precisions:
             continue
-        with Pair(a, precisions) as pair:
+        batch = theirs.best_batch(against)
+        with Pair(a, precisions, batch) as pair, Engines(a, theirs, list(pair.ours), batch) as engines:
             for name, mix in [("encode", ENCODE), ("7 encode : 1 decode", MIX)] if pair.ours else []:
-                rounds = [compare(pair, name, mix, a) | {"plain": engine_ratios(engine(list(pair.ours)), mix)}
-                          for _ in range(a.serving_rounds)]
-                for precision in pair.ours:
-                    ratios = [each["ours"][precision] / each["pytorch"] for each in rounds]
-                    plain = [each["plain"][precision] for each in rounds]
-                    kept = [http / inside for http, inside in zip(ratios, plain)]
-                    rows.append({"mix": name, "precision": precision, "against": against,
-                                 "ratio": statistics.median(ratios), "ratios": ratios,
-                                 "engine_ratio": statistics.median(plain), "kept": statistics.median(kept),
-                                 "rounds": [one_of(each, precision) for each in rounds]})
-                    print(f"{name} {precision}: HTTP's ratio {rows[-1]['ratio']:.2f}, the engine's "
-                          f"{rows[-1]['engine_ratio']:.2f}; kept {' '.join(f'{each:.2f}' for each in kept)}", flush=True)
+                rows += compare(pair, engines, name, mix, against, a)
     return rows
-
-
-def one_of(told, precision):
-    return told | {"ours": told["ours"][precision], "ours_at": told["ours_at"][precision]}
