@@ -5,8 +5,6 @@
 
 enum { HEAD = 64, LANES = 16, BLOCK = 96 };
 
-static long round_up(long n, long to) { return (n + to - 1) / to * to; }
-
 struct attention {
     const float *q, *k, *v;
     long ldq, ld, length, heads, count, block, stride;

@@ -7,6 +7,8 @@
 
 static inline long smaller(long a, long b) { return a < b ? a : b; }
 
+static inline long round_up(long n, long to) { return (n + to - 1) / to * to; }
+
 /// Kernels compiled once per instruction set; each runs on the calling thread over the rows it is given.
 struct tk_kernels {
     void (*layer_norm)(const float *x, long rows, long width, const float *gain, const float *bias, float eps,

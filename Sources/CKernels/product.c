@@ -10,8 +10,6 @@
 
 enum { MOST_INPUTS_OF_BYTES = INT32_MAX / (255 * 127) };
 
-static long rounded_up(long n, long to) { return (n + to - 1) / to * to; }
-
 static long panels_of(const tk_product *t) { return (t->outputs + TK_PANEL - 1) / TK_PANEL; }
 
 static size_t bytes_of(const tk_product *t) {
@@ -27,15 +25,14 @@ static inline long place(long padded, long lane, long output, long input) {
 struct packing {
     const tk_product *to;
     const float *weights;
-    void *packed;
-    float *steps, *sums;
 };
 
 // w ~ step * q, q of -127 to 127.
 static void pack_bytes(const struct packing *t, long output) {
     long inputs = t->to->inputs, padded = t->to->padded;
     const float *weights = t->weights + output * inputs;
-    int8_t *packed = t->packed;
+    int8_t *packed = t->to->owned;
+    float *steps = (float *)t->to->steps, *sums = (float *)t->to->sums;
     float most = 0;
     for (long i = 0; i < inputs; i++) most = fmaxf(most, fabsf(weights[i]));
     float step = most / 127, inverse = step > 0 ? 1 / step : 0;
@@ -45,13 +42,13 @@ static void pack_bytes(const struct packing *t, long output) {
         packed[place(padded, TK_LANE_BYTES, output, i)] = q;
         sum += q;
     }
-    t->steps[output] = step;
-    t->sums[output] = (float)(sum * step);
+    steps[output] = step;
+    sums[output] = (float)(sum * step);
 }
 
 static void pack_bfloat16(const struct packing *t, long output) {
     enum { AT_ONCE = 512 };
-    uint16_t rounded[AT_ONCE], *packed = t->packed;
+    uint16_t rounded[AT_ONCE], *packed = t->to->owned;
     long inputs = t->to->inputs, padded = t->to->padded;
     for (long first = 0; first < inputs; first += AT_ONCE) {
         long n = smaller(AT_ONCE, inputs - first);
@@ -80,7 +77,7 @@ static void pack(tk_product *t, const float *weights, const float *bias) {
     t->owned = tk_allocate(bytes_of(t));
     memset(t->owned, 0, bytes_of(t));
     lay_out(t, t->owned);
-    struct packing to = {t, weights, t->owned, (float *)t->steps, (float *)t->sums};
+    struct packing to = {t, weights};
     tk_parallel(panels_of(t), pack_panel, &to);
     if (!bias) return;
     t->bias = t->owned_bias = tk_allocate((size_t)t->outputs * sizeof *bias);
@@ -94,7 +91,7 @@ tk_product *tk_product_create(int bits, long outputs, long inputs, const void *w
     tk_product *t = calloc(1, sizeof *t);
     if (!t) abort();
     *t = (tk_product){.bits = bits, .outputs = outputs, .inputs = inputs, .kernels = kernels};
-    t->padded = rounded_up(inputs, TK_LANE_BYTES * 8 / bits);
+    t->padded = round_up(inputs, TK_LANE_BYTES * 8 / bits);
     if (!packed_bytes) pack(t, weights, bias);
     else if (packed_bytes == bytes_of(t)) {
         lay_out(t, weights);
@@ -144,7 +141,7 @@ static void run_bytes(struct run *t) {
     enum { ROWS = 24 };
     long threads = tk_threads(), blocks = (t->rows + threads * ROWS - 1) / (threads * ROWS) * threads;
     t->block = (t->rows + blocks - 1) / blocks;
-    t->stride = rounded_up(t->block * (t->w->padded + 2 * (long)sizeof(float)), 64);
+    t->stride = round_up(t->block * (t->w->padded + 2 * (long)sizeof(float)), 64);
     t->scratch = tk_take_scratch((size_t)(threads * t->stride));
     tk_parallel((t->rows + t->block - 1) / t->block, bytes_block, t);
     tk_give_scratch(t->scratch);
@@ -165,7 +162,7 @@ static void run_bfloat16(struct run *t) {
     t->panels = panels_of(t->w);
     long blocks = (t->rows + room) / (room + 1), wanted = (tasks + t->panels - 1) / t->panels;
     if (blocks < wanted) blocks = wanted;
-    t->block = rounded_up((t->rows + blocks - 1) / blocks, STEP);
+    t->block = round_up((t->rows + blocks - 1) / blocks, STEP);
     tk_parallel((t->rows + t->block - 1) / t->block * t->panels, bfloat16_block, t);
 }
 

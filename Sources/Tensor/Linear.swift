@@ -60,6 +60,7 @@ public final class Linear: PackableLayer {
         self.outputs = outputs
         self.arithmetic = arithmetic
         owner = packed.owner
+        // Bytes and bfloat16 numbers are taken as they lie; the others tell their layout once they are there.
         if arithmetic != .float32 { try packed.require(Self.roundedLayout(inputs, outputs, arithmetic)) }
         let bias = try packed.bias(outputs)
         if Self.isPlain(arithmetic) {
@@ -69,7 +70,7 @@ public final class Linear: PackableLayer {
             let part = try packed.weights
             weights = try Self.product(inputs, outputs, part.baseAddress, packedBytes: part.count, bias, arithmetic)
         }
-        try packed.require(self.packed.layout)
+        if arithmetic == .float32 { try packed.require(self.packed.layout) }
     }
 
     public var packed: PackedLayer {
