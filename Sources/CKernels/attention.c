@@ -45,8 +45,8 @@ void tk_attention(const float *q, long ldq, long count, const float *k, const fl
                           .out = out};
     int packs = tk_active()->attend_float != 0;
     t.block = packs ? BLOCK : smaller(count, 128);
-    // Scores of a block, or of six queries.
-    t.stride = packs ? 6 * round_up(length, LANES) : t.block * length;
+    // Scores of a block, or of the queries at once.
+    t.stride = packs ? TK_ATTENTION_QUERIES * round_up(length, LANES) : t.block * length;
     size_t keys = packs ? (size_t)(heads * round_up(length, LANES) * HEAD) : 0;
     t.keys = tk_take_scratch((keys + (size_t)(tk_threads() * t.stride)) * sizeof(float));
     t.scratch = t.keys + keys;
@@ -89,8 +89,8 @@ void tk_attention_bfloat16(const uint16_t *q, long ldq, long count, const uint16
                            long length, long heads, uint16_t *out) {
     struct attention_bfloat16 t = {.q = q, .k = k, .v = v, .ldq = ldq, .ld = ld, .length = length, .heads = heads,
                                    .count = count, .out = out};
-    // Scores of six queries, and their weights in half of that.
-    t.stride = 9 * round_up(length, LANES);
+    // Scores of the queries at once, and their weights in half of that.
+    t.stride = (TK_ATTENTION_QUERIES + (TK_ATTENTION_QUERIES + 1) / 2) * round_up(length, LANES);
     size_t keys = (size_t)(heads * round_up(length, LANES) * HEAD / 2), values = (size_t)(heads * round_up(length, 2) * HEAD / 2);
     t.keys = tk_take_scratch((keys + values + (size_t)(tk_threads() * t.stride)) * sizeof(float));
     t.values = t.keys + keys;

@@ -33,16 +33,16 @@ enum { DISTANCE_CODES = 2048 };
 
 static void distances_block(void *context, long index) {
     const struct distances *t = context;
-    long blocks = (t->count + DISTANCE_CODES - 1) / DISTANCE_CODES, q = index / blocks * TK_QUERIES;
+    long blocks = (t->count + DISTANCE_CODES - 1) / DISTANCE_CODES, q = index / blocks * TK_DISTANCE_QUERIES;
     long first = index % blocks * DISTANCE_CODES, last = smaller(first + DISTANCE_CODES, t->count);
-    tk_active()->distances(t->queries + q * t->d, (int)smaller(TK_QUERIES, t->rows - q), t->d, t->codes, t->count, first, last,
+    tk_active()->distances(t->queries + q * t->d, (int)smaller(TK_DISTANCE_QUERIES, t->rows - q), t->d, t->codes, t->count, first, last,
                            t->out + q * t->count);
 }
 
 void tk_distances(const float *queries, long count, long d, const float *codes, long code_count, float *out) {
     struct distances t = {queries, codes, count, d, code_count, out};
     long blocks = (code_count + DISTANCE_CODES - 1) / DISTANCE_CODES;
-    tk_parallel((count + TK_QUERIES - 1) / TK_QUERIES * blocks, distances_block, &t);
+    tk_parallel((count + TK_DISTANCE_QUERIES - 1) / TK_DISTANCE_QUERIES * blocks, distances_block, &t);
 }
 
 enum { SINKHORN_BLOCK = 256 };

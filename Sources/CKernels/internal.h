@@ -43,7 +43,7 @@ struct tk_kernels {
                           const float *w, const float *bias, float *y);
     void (*nearest)(const float *query, long d, const float *codes, long stride, long first, long last, int32_t *id,
                     float *best, float *second);
-    // Up to TK_QUERIES of them, to codes `first` to `last` of `stride`.
+    // Up to TK_DISTANCE_QUERIES of them, to codes `first` to `last` of `stride`.
     void (*distances)(const float *query, int queries, long d, const float *codes, long stride, long first, long last,
                       float *out);
     double (*exp_row)(float *x, long width, float least);
@@ -76,7 +76,13 @@ struct tk_winograd {
     void *owned;
 };
 
-enum { TK_QUERIES = 4, TK_PANEL = 64, TK_LANE_BYTES = 4 };
+enum {
+    // At once: queries of distances, and of attention; rows of a product.
+    TK_DISTANCE_QUERIES = 4, TK_ATTENTION_QUERIES = 6, TK_ROWS = 6,
+    // Outputs of a product's panel; the most of a Winograd's.
+    TK_PANEL = 64, TK_MOST_WINOGRAD_PANEL = 32,
+    TK_LANE_BYTES = 4,
+};
 
 /// A product with packed weights. Inputs are padded to whole lanes and outputs to whole panels, with zeros.
 struct tk_product {

@@ -18,6 +18,7 @@ extern void GOMP_parallel(void (*body)(void *), void *data, unsigned threads, un
 extern int omp_get_thread_num(void);
 extern void omp_set_num_threads(int);
 extern int omp_get_max_threads(void);
+extern int omp_get_num_threads(void);
 extern int omp_in_parallel(void);
 extern void openblas_set_num_threads(int);
 
@@ -108,7 +109,8 @@ void tk_give_scratch(void *memory) {
 
 void tk_return_memory(void) { malloc_trim(0); }
 
-int tk_threads(void) { return omp_get_max_threads(); }
+// Within a parallel region the latter may tell another number (OMP_NUM_THREADS=4,1), and threads' indices go beyond it.
+int tk_threads(void) { return omp_in_parallel() ? omp_get_num_threads() : omp_get_max_threads(); }
 
 int tk_thread_index(void) { return omp_get_thread_num(); }
 

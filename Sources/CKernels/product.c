@@ -157,12 +157,12 @@ static void bfloat16_block(void *context, long index) {
 // A panel at a time with as many rows as stay in the second cache: each weight is read from memory once for all of them.
 // Fewer rows where there would not be work for all threads.
 static void run_bfloat16(struct run *t) {
-    enum { CACHED = 1 << 18, TASKS = 4, STEP = 6 };
+    enum { CACHED = 1 << 18, TASKS = 4 };
     long room = CACHED / t->w->inputs, tasks = TASKS * tk_threads();
     t->panels = panels_of(t->w);
     long blocks = (t->rows + room) / (room + 1), wanted = (tasks + t->panels - 1) / t->panels;
     if (blocks < wanted) blocks = wanted;
-    t->block = round_up((t->rows + blocks - 1) / blocks, STEP);
+    t->block = round_up((t->rows + blocks - 1) / blocks, TK_ROWS);
     tk_parallel((t->rows + t->block - 1) / t->block * t->panels, bfloat16_block, t);
 }
 

@@ -5,7 +5,7 @@
 
 #include "internal.h"
 
-enum { MOST_PANEL = 32, STRIP_BYTES = 400 << 10, LEAST_TILES = 18 };
+enum { STRIP_BYTES = 400 << 10, LEAST_TILES = 18 };
 
 static long products(const tk_winograd *w) { return w->doubles ? 25 : 36; }
 
@@ -65,7 +65,7 @@ struct run {
 static void strip(void *context, long index) {
     const struct run *t = context;
     long first = index * t->strip, count = t->tiles - first < t->strip ? t->tiles - first : t->strip;
-    float *m = t->scratch + tk_thread_index() * t->stride, *v = m + products(t->w) * t->strip * MOST_PANEL;
+    float *m = t->scratch + tk_thread_index() * t->stride, *v = m + products(t->w) * t->strip * TK_MOST_WINOGRAD_PANEL;
     t->w->kernels->winograd_strip(t->w, first, count, t->x, v, m, t->y);
 }
 
@@ -76,7 +76,7 @@ void tk_winograd_run(const tk_winograd *w, const float *x, float *y) {
     if (wanted < LEAST_TILES) wanted = LEAST_TILES;
     long strips = (tiles + threads * wanted - 1) / (threads * wanted) * threads;
     long size = (tiles + strips - 1) / strips;
-    long stride = products(w) * size * (MOST_PANEL + (w->inputs * each + 3) / 4);
+    long stride = products(w) * size * (TK_MOST_WINOGRAD_PANEL + (w->inputs * each + 3) / 4);
     float *scratch = tk_take_scratch((size_t)(threads * stride) * sizeof(float));
     struct run t = {w, x, y, scratch, tiles, size, stride};
     tk_parallel((tiles + size - 1) / size, strip, &t);

@@ -45,6 +45,9 @@ struct LayerScope {
         try tensors.requireSound(ignoring: ignored)
     }
 
+    /// Throws where there are tensors here, packed or not.
+    func requireEmpty() throws(CheckpointError) { try tensors.requireSound() }
+
     /// The shape of tensor `name`, which must have `rank` dimensions, none empty and none absurd, so that sums and
     /// products of them can't overflow.
     func dimensions(_ name: String, rank: Int) throws -> [Int] {

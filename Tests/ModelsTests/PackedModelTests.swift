@@ -243,6 +243,16 @@ struct PackedModelTests {
         #expect(try Answers(loaded.tokenizer) == read)
     }
 
+    /// A configuration that no longer fits the weights is refused where they are packed as where not.
+    @Test func aConfigurationThatNoLongerFits() throws {
+        let folder = try Kind.revq.folder()
+        try folder.write("model:\n  decoder: {TYPE: dc_ae}\n", to: "model.yaml")
+        _ = try ModelLoader.pack(source(folder))
+        try folder.write("model:\n  decoder: {TYPE: identity}\n", to: "model.yaml")
+        let error = #expect(throws: (any Error).self) { try load(folder) }
+        #expect("\(error.map { "\($0)" } ?? "")".contains("decoder."))
+    }
+
     /// What a start can't see.
     @Test func damageAmongTheNumbersIsFoundByACheck() throws {
         let folder = try Kind.sftok.folder()

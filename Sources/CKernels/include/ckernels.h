@@ -44,8 +44,8 @@ int tk_best_level(void);
 int tk_set_level(int level);
 int tk_level(void);
 
-/// Calls `body(context, i)` for i in 0..<count, in any order, on the threads of the pool. Within such a body, on the
-/// calling thread alone: so every kernel can be used there.
+/// Calls `body(context, i)` for i in 0..<count, in any order, on the threads of the pool. Within the body of
+/// a call with a count above 1, on the calling thread alone: so every kernel can be used there.
 void tk_parallel(long count, void (*body)(void *context, long index), void *context);
 
 // MARK: matrix products

@@ -68,7 +68,7 @@ struct ReVQLoading {
     private func rectifier(_ scope: LayerScope, latent: Extent) throws -> DCAEDecoder? {
         let kind = config["model"]?["decoder"]?["TYPE"]?.string ?? "dc_ae"
         if kind == "identity" {
-            try scope.requireSound()
+            try scope.requireEmpty()
             return nil
         }
         guard scope.has("conv_in.weight") else {
