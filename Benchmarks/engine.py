@@ -4,11 +4,12 @@ A part of run.py, which see. Ours is tessera-bench, which computes without HTTP;
 int8 is compared with PyTorch's bf16, the fastest that it has for these models without quantizing them.
 """
 import os
-import statistics
 import subprocess
 import tempfile
 
 from PIL import Image
+
+from spreads import spread, told
 
 ROOT = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 BINARY = os.path.join(ROOT, ".build/release/tessera-bench")
@@ -65,16 +66,6 @@ def available(a):
     with Ours(a.threads) as ours:
         return [precision for precision in a.precisions
                 if any([ours.load(a.models, name, precision) for name in sorted({row[0] for row in ROWS})])]
-
-
-def spread(values):
-    return {"median": statistics.median(values), "low": min(values), "high": max(values)}
-
-
-def told(figure, scale=1, digits=3):
-    """0.280 (0.279 to 0.291)"""
-    middle, low, high = (f"{figure[key] * scale:.{digits}f}" for key in ("median", "low", "high"))
-    return f"{middle} ({low} to {high})"
 
 
 def measure(a, theirs, rows=ROWS):

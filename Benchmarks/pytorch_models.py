@@ -20,8 +20,6 @@ import revq  # noqa: E402
 import sftok  # noqa: E402
 
 PICTURE = os.path.join(ROOT, "docs/chelsea.jpg")
-# LitServe hands over batches from two on.
-BATCHES = [2, 4, 8]
 
 
 def channels_last(state):
@@ -118,18 +116,6 @@ class Theirs:
         if key not in self.chosen:
             self.chosen[key] = min(self.forms[key[:2]], key=lambda body: self.trial(body, precision))
         return self.chosen[key]
-
-    def together(self, count):
-        """SFTok-B's encoder on so many pictures at once."""
-        x = self.picture.repeat(count, 1, 1, 1)
-        return lambda: sftok.encode(x, self.sftok)
-
-    def best_batch(self, precision):
-        """How many pictures at once SFTok-B's encoder takes least time for each of: the sum of two runs' times decides."""
-        def seconds(count):
-            body = self.together(count)
-            return (self.trial(body, precision) + self.seconds(body, precision)) / count
-        return min(BATCHES, key=seconds)
 
     def trial(self, body, precision):
         """The second of two runs: the first one finds its kernels."""

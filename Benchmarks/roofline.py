@@ -12,8 +12,9 @@ import subprocess
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from engine import ROOT, Ours, spread, told
+from engine import ROOT, Ours
 from pytorch_models import revq, sftok
+from spreads import spread, told
 
 STEPS = 8
 # (model, its name for the stage, what tessera-bench calls it)

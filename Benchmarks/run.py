@@ -1,7 +1,7 @@
-"""Everything that README's and docs/figures.md's tables say, measured beside PyTorch in one run of 25 minutes.
+"""The tables between bench: markers in README.md and docs/figures.md, measured beside PyTorch in one run of 25 minutes.
 
     python Benchmarks/run.py MODELS [--parts engine,roofline,scaling,serving,fidelity] [--precisions fp32,bf16,int8]
-                                    [--rounds 5] [--scaling-rounds 2] [--serving-rounds 5] [--seconds 20] [--pictures 4]
+                                    [--rounds 5] [--scaling-rounds 2] [--serving-rounds 4] [--seconds 20] [--pictures 4]
                                     [--threads N] [--json FILE] [--no-tables]
 
 MODELS holds sftok-b and revq-512t; one that isn't there is made, with the recipe's weights (speed doesn't depend on them).
@@ -13,6 +13,7 @@ import argparse
 import datetime
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -29,7 +30,7 @@ def options():
     a.add_argument("--precisions", default="fp32,bf16,int8")
     a.add_argument("--rounds", type=int, default=5, help="of engine and roofline")
     a.add_argument("--scaling-rounds", type=int, default=2)
-    a.add_argument("--serving-rounds", type=int, default=5)
+    a.add_argument("--serving-rounds", type=int, default=4)
     a.add_argument("--seconds", type=int, default=20, help="of each server's steady load")
     a.add_argument("--pictures", type=int, default=4, help="of fidelity")
     a.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
@@ -61,8 +62,8 @@ def machine(a):
             "load": os.getloadavg()[0]}
 
 
-def measure(part, a, theirs, results):
-    """What a part found; each is imported when its turn comes, for not everybody has what all of them need."""
+def measure(part, a, theirs):
+    """What a part found; each is imported when its turn comes: serving needs litserve."""
     if part == "engine":
         import engine
         return engine.measure(a, theirs)
@@ -82,6 +83,8 @@ def measure(part, a, theirs, results):
 
 def main():
     a = options()
+    # Ends the servers too.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     sys.path.insert(0, HERE)
     prepare(a.models)
     os.makedirs(os.path.dirname(os.path.abspath(a.json)), exist_ok=True)
@@ -89,6 +92,8 @@ def main():
     import pytorch_models
     import tables
     a.precisions = engine.available(a)
+    if not a.precisions:
+        raise SystemExit("no precision left to measure")
     results = {"machine": machine(a)}
     theirs, failed = pytorch_models.Theirs(a.models, a.threads), []
     for part in PARTS:
@@ -97,7 +102,7 @@ def main():
         start = time.monotonic()
         print(f"\n# {part}", flush=True)
         try:
-            results[part] = measure(part, a, theirs, results)
+            results[part] = measure(part, a, theirs)
         except SystemExit as error:
             print(f"{part}: {error}", flush=True)
             failed.append(part)

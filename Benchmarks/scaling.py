@@ -7,7 +7,8 @@ again once they are answered, beside a Python server.
 """
 import torch
 
-from engine import ROWS, THEIRS, Ours, spread, told
+from engine import ROWS, THEIRS, Ours
+from spreads import spread, told
 
 FLIGHTS = [1, 2, 4, 8, 16, 32]
 MORE_CORES = [4, 8, 16, 32, 64]
@@ -36,7 +37,9 @@ def cores(a, theirs, precisions):
         runs = {}
         sides = [(precision, "ours") for precision in precisions if (model, precision) in loaded]
         # One of PyTorch's is enough to see how it scales, its fastest.
-        sides.append((THEIRS[precisions[-1]], "pytorch"))
+        against = THEIRS[precisions[-1]]
+        body = theirs.best(model, operation, against)
+        sides.append((against, "pytorch"))
         for turn in range(a.scaling_rounds + 1):
             for precision, side in sides:
                 for count in counts:
@@ -44,7 +47,7 @@ def cores(a, theirs, precisions):
                         seconds = ours[count].seconds(model, precision, operation)
                     else:
                         torch.set_num_threads(count)
-                        seconds = theirs.seconds(theirs.best(model, operation, precision), precision)
+                        seconds = theirs.seconds(body, precision)
                     if turn:
                         runs.setdefault((precision, side), {}).setdefault(count, []).append(seconds)
         torch.set_num_threads(a.threads)
@@ -62,14 +65,14 @@ def cores(a, theirs, precisions):
 
 
 def flights(a, theirs, precision):
-    """[{in_flight, ours, pytorch}], images/s."""
+    """[{in_flight, precision, batch, ours, pytorch}], images/s; batch: pictures, LitServe's at most."""
     from serving import compare
     rows = []
-    with compare.Pair(a, [precision], theirs.best_batch(precision)) as pair:
+    with compare.Pair(a, theirs, [precision]) as pair:
         if not pair.ours:
             return []
         for flight in FLIGHTS:
-            row = {"in_flight": flight, "precision": precision}
+            row = {"in_flight": flight, "precision": precision, "batch": pair.pytorch.batch}
             count = max(12, 2 * flight)
             for side, server in (("ours", pair.ours[precision]), ("pytorch", pair.theirs)):
                 row[side] = compare.throughput(server, compare.ENCODE, flight, count)
@@ -81,4 +84,4 @@ def flights(a, theirs, precision):
 
 def measure(a, theirs):
     precisions = [p for p in a.precisions if p != "fp32"] or a.precisions
-    return {"cores": cores(a, theirs, precisions), "flights": flights(a, theirs, THEIRS[precisions[0]])}
+    return {"more_cores": MORE_CORES, "cores": cores(a, theirs, precisions), "flights": flights(a, theirs, THEIRS[precisions[0]])}

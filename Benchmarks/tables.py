@@ -10,23 +10,19 @@ import os
 import re
 import sys
 
+import spreads
+
 ROOT = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 FILES = [os.path.join(ROOT, "README.md"), os.path.join(ROOT, "docs/figures.md")]
 NAMES = {("sftok-b", "encode"): "SFTok-B encode", ("sftok-b", "decode"): "SFTok-B decode, 8 steps",
          ("revq-512t", "encode"): "DC-AE + ReVQ 512T encode", ("revq-512t", "decode"): "ReVQ 512T + DC-AE decode"}
 MODELS = {"sftok-b": "SFTok-B", "revq-512t": "ReVQ 512T"}
 SIDES = {"ours": "Tessera", "pytorch": "PyTorch"}
-MORE_CORES = [4, 8, 16, 32, 64]
 
 
 def table(heads, rows):
     return "\n".join(["| " + " | ".join(heads) + " |", "|" + "---|" * len(heads),
                       *("| " + " | ".join(row) + " |" for row in rows)])
-
-
-def ranged(figure, scale=1, digits=3):
-    middle, low, high = (f"{figure[key] * scale:.{digits}f}" for key in ("median", "low", "high"))
-    return f"{middle} ({low} to {high})"
 
 
 def where(results):
@@ -38,8 +34,8 @@ def engine(results):
     lines = []
     for row in results["engine"]:
         how = row["precision"] if row["precision"] == row["against"] else f"{row['precision']}, PyTorch {row['against']}"
-        lines.append([f"{NAMES[row['model'], row['operation']]}, {how}", ranged(row["ours"]), ranged(row["pytorch"]),
-                      ranged(row["ratio"], digits=2)])
+        lines.append([f"{NAMES[row['model'], row['operation']]}, {how}", spreads.told(row["ours"]), spreads.told(row["pytorch"]),
+                      spreads.told(row["ratio"], digits=2)])
     return (f"{where(results)}; medians of {results['machine']['rounds']} rounds, in brackets the lowest and the highest; a "
             f"ratio is the median of the rounds' own.\n\n{table(heads, lines)}")
 
@@ -70,24 +66,25 @@ def scaling(results):
     told = results["scaling"]
     counts = list(told["cores"][0]["by_cores"])
     heads = ["seconds an image", "", *(f"{count} core{'s' if int(count) > 1 else ''}" for count in counts)]
-    heads += ["2 cores: faster", "part that stays", *(f"{count}: on paper" for count in MORE_CORES)]
+    heads += ["2 cores: faster", "part that stays", *(f"{count}: on paper" for count in told["more_cores"])]
     lines = []
     for row in told["cores"]:
         each = row["by_cores"]
         cells = [NAMES[row["model"], row["operation"]], f"{SIDES[row['side']]} {row['precision']}",
-                 *(ranged(each[count]) for count in counts)]
+                 *(spreads.told(each[count]) for count in counts)]
         if "stays" in row:
             one, two = (each[count]["median"] for count in counts[:2])
             cells += [f"{one / two:.2f}", f"{row['stays']:.1%}", *(f"{speedup:.1f}" for speedup in row["more"])]
         else:
-            cells += [""] * (2 + len(MORE_CORES))
+            cells += [""] * (2 + len(told["more_cores"]))
         lines.append(cells)
     text = f"{where(results)}.\n\n{table(heads, lines)}"
     if told["flights"]:
         precision = told["flights"][0]["precision"]
         rows = [[str(row["in_flight"]), f"{row['ours']:.2f}", f"{row['pytorch']:.2f}", f"{row['ours'] / row['pytorch']:.2f}"]
                 for row in told["flights"]]
-        heads = [f"SFTok-B encode, {precision}: images in flight", "Tessera, images/s", "LitServe, images/s", "ratio"]
+        heads = [f"SFTok-B encode, {precision}: images in flight", "Tessera, images/s",
+                 f"LitServe (batches of up to {told['flights'][0]['batch']}), images/s", "ratio"]
         text += f"\n\n{table(heads, rows)}"
     return text
 
@@ -102,7 +99,7 @@ def serving(results):
         against = "" if row["precision"] == row["against"] else f", LitServe {row['against']}"
         name = f"{row['mix']}, {row['precision']}{against}"
         queue.append([name, f"{row['ours']:.2f}", f"{row['pytorch']:.2f}", *(
-            ranged(row[key], digits=2) for key in ("ratio", "engine_ratio", "kept", "share", "pytorch_share"))])
+            spreads.told(row[key], digits=2) for key in ("ratio", "engine_ratio", "kept", "share", "pytorch_share"))])
         steady.append([name, f"{row['load']:.2f}", answers(row["ours_at"]), answers(row["pytorch_at"])])
     batches = " and ".join(f"{batch} ({against})" for against, batch in
                            dict.fromkeys((row["against"], row["batch"]) for row in rows))

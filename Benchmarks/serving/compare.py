@@ -1,14 +1,16 @@
 """SFTok-B over HTTP under load, beside a Python server around the same model in PyTorch.
 
 A part of run.py, which see. Both servers are up at once and take turns; the Python server, which takes a seventh of a
-processor when nobody asks, is stopped (SIGSTOP) while ours is asked. Each round measures what they do with a queue that is
-never empty (images/s), and right after each what its engine does with the same images when nothing is around it: HTTP's
-share of its engine is told for both. Then the same load goes to all, four fifths of what the Python server can do, and the
-times of answers count. One image a request, as base64 in JSON, the same bytes to both; two mixes: encodes alone, and seven
-encodes for each decode of 8 steps. The Python server, and PyTorch without it, encode as many pictures at once as is fastest.
-Server, generator and model share the machine's cores. int8 is compared with PyTorch's bf16.
+processor when nobody asks, is stopped (SIGSTOP) while ours is asked. Each round measures how fast they answer 32 requests,
+16 of them in flight at a time (images/s), and right after each what its engine does with such images when nothing is around
+it: HTTP's share of its engine is told for both. Then the same load goes to all, four fifths of what the Python server can do,
+and the times of answers count. One image a request, as base64 in JSON, the same bytes to both; two mixes: encodes alone, and
+seven encodes for each decode of 8 steps. The Python server's batches are as large as is fastest, and PyTorch without it
+computes the same batches by the same code. Server, generator and model share the machine's cores. int8 is compared with
+PyTorch's bf16.
 """
 import base64
+import functools
 import importlib.util
 import json
 import os
@@ -21,17 +23,18 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, "../load"))
 
-import engine  # noqa: E402
 import service  # noqa: E402
+from engine import THEIRS, Ours  # noqa: E402
 from service import Flood, Known, line, request  # noqa: E402
+from spreads import spread, told  # noqa: E402
 
 MODEL = "sftok-b"
-IN_FLIGHT = 16
+IN_FLIGHT, COUNT = 16, 32
+BATCHES = [1, 2, 4, 8]
 # How often each request is among those of a mix.
 ENCODE, MIX = {"encode": 8}, {"encode": 7, "decode": 1}
 PICTURE = base64.b64encode(open(Known.PICTURES[0], "rb").read()).decode()
 BODIES = {"encode": {"input": [PICTURE]}, "decode": {"tokens": list(range(64))}}
-THEIRS = {"fp32": "fp32", "bf16": "bf16", "int8": "bf16"}
 
 
 class Python:
@@ -39,12 +42,13 @@ class Python:
 
     paths = {"encode": "/predict", "decode": "/predict"}
 
-    def __init__(self, model, precision, threads, batch):
+    def __init__(self, tokenizer, batch):
         log = open(os.path.join(service.WORK, "litserve.log"), "w")
         self.port = 18000 + os.getpid() % 10000
         self.process = subprocess.Popen(
-            [sys.executable, os.path.join(HERE, "pytorch_server.py"), model, str(self.port), precision, str(threads),
-             str(batch)], stdout=log, stderr=log, start_new_session=True)
+            [sys.executable, os.path.join(HERE, "pytorch_server.py"), tokenizer.folder, str(self.port),
+             tokenizer.precision, str(tokenizer.threads), tokenizer.layout, str(batch)],
+            stdout=log, stderr=log, start_new_session=True)
         end = time.monotonic() + 120
         while self.ask(question(self, "encode"))[0] != 200:
             if time.monotonic() > end or self.process.poll() is not None:
@@ -97,26 +101,55 @@ def question(server, kind):
     return request("POST", server.paths[kind], body, "application/json", "Accept: application/json\r\n")
 
 
+class PyTorch:
+    """What is behind the Python server, without it: the same code on the same batches, as large as is fastest."""
+
+    def __init__(self, models, threads, precision, layout):
+        from serving.pytorch_server import Tokenizer
+        self.tokenizer = Tokenizer(os.path.join(models, MODEL), precision, threads, layout,
+                                   max_batch_size=max(BATCHES))
+        self.tokenizer.setup("cpu")
+        self.inputs = {kind: self.tokenizer.decode_request(body) for kind, body in BODIES.items()}
+        # What runs first to find its kernels isn't counted.
+        rates = {batch: [self.rate(ENCODE, batch) for _ in range(3)][1:] for batch in BATCHES}
+        self.batch = max(BATCHES, key=lambda batch: max(rates[batch]))
+
+    def rate(self, mix, batch=None):
+        """images/s"""
+        inputs, batch = [self.inputs[kind] for kind, times in mix.items() for _ in range(times)], batch or self.batch
+        start = time.perf_counter()
+        for first in range(0, len(inputs), batch):
+            self.tokenizer.predict(inputs[first:first + batch])
+        return len(inputs) / (time.perf_counter() - start)
+
+
+@functools.cache
+def pytorch(models, threads, theirs, precision):
+    """Made once, so that all of a run's tables have the same batches."""
+    return PyTorch(models, threads, precision, theirs.best(MODEL, "decode", precision).__name__)
+
+
 class Pair:
     """Ours, one for each precision that there is, and the Python server in the one they are compared with."""
 
-    def __init__(self, a, precisions, batch):
+    def __init__(self, a, theirs, precisions):
         if importlib.util.find_spec("litserve") is None:
             raise SystemExit("serving: there is no litserve: pip install litserve")
         service.prepare()
         self.ours, self.theirs = {}, None
+        self.pytorch = pytorch(a.models, a.threads, theirs, THEIRS[precisions[0]])
         try:
-            self.start_all(os.path.join(a.models, MODEL), precisions, a.threads, batch)
+            self.start_all(os.path.join(a.models, MODEL), precisions, a.threads)
         except BaseException:
             self.__exit__()
             raise
 
-    def start_all(self, folder, precisions, threads, batch):
+    def start_all(self, folder, precisions, threads):
         for precision in precisions:
             self.start(folder, precision, threads)
         if not self.ours:
             return
-        self.theirs = Python(folder, THEIRS[precisions[0]], threads, batch)
+        self.theirs = Python(self.pytorch.tokenizer, self.pytorch.batch)
         self.theirs.pause()
         for server in [*self.ours.values(), self.theirs]:
             throughput(server, MIX, 8, 16)
@@ -129,12 +162,12 @@ class Pair:
             lines = str(error).strip().splitlines()
             why = next((line for line in lines if "rror" in line), lines[-1])
             return print(f"{precision}: left out: {why}", flush=True)
-        told = json.loads(server.ask(request("GET", f"/v1/models/{MODEL}"))[1])
-        if told["precision"] == precision:
+        model = json.loads(server.ask(request("GET", f"/v1/models/{MODEL}"))[1])
+        if model["precision"] == precision:
             self.ours[precision] = server
         else:
             server.stop()
-            print(f"{precision}: left out: computed in {told['precision']} here", flush=True)
+            print(f"{precision}: left out: computed in {model['precision']} here", flush=True)
 
     def __enter__(self):
         return self
@@ -161,10 +194,10 @@ def flood(server, seconds, classes):
     run = Flood(server, seconds, plan)
     result = run.result()
     server.pause()
-    for name, told in result.items():
-        if list(told["statuses"]) != ["200"] or told["broken"] or told["unanswered"]:
-            told.pop("right_by_second")
-            raise SystemExit(f"{server.paths} {name} {classes[name][0]}: {told}")
+    for name, account in result.items():
+        if list(account["statuses"]) != ["200"] or account["broken"] or account["unanswered"]:
+            account.pop("right_by_second")
+            raise SystemExit(f"{server.paths} {name} {classes[name][0]}: {account}")
     return result, run.seconds
 
 
@@ -178,60 +211,36 @@ def times(server, mix, rate, seconds):
     """{kind: {count, p50, p99, max}}, ms."""
     # New connections: one that rests between two requests may be closed by either side just when it is used.
     parts = {kind: (f"rate={rate * share / sum(mix.values()):.4f} new", [kind]) for kind, share in mix.items()}
-    return {kind: told["statuses"]["200"] for kind, told in flood(server, seconds, parts)[0].items()}
+    return {kind: account["statuses"]["200"] for kind, account in flood(server, seconds, parts)[0].items()}
 
 
-class Engines:
-    """The same images without HTTP: tessera-bench, and PyTorch in this process. `with` ends the first."""
-
-    def __init__(self, a, theirs, precisions, batch):
-        self.theirs, self.batch, self.ours = theirs, batch, engine.Ours(a.threads)
-        for precision in precisions:
-            self.ours.load(a.models, MODEL, precision)
-
-    def of_ours(self, precision, mix):
-        """images/s"""
-        return sum(mix.values()) / sum(self.ours.seconds(MODEL, precision, kind) for kind, times in mix.items()
-                                       for _ in range(times))
-
-    def of_theirs(self, precision, mix):
-        """images/s; encodes of a mix in batches, decodes one by one, as their server has them."""
-        encodes = mix["encode"]
-        bodies = [self.theirs.together(min(self.batch, encodes - start)) for start in range(0, encodes, self.batch)]
-        decode = self.theirs.best(MODEL, "decode", precision) if "decode" in mix else None
-        seconds = sum(self.theirs.seconds(body, precision) for body in bodies)
-        return sum(mix.values()) / (seconds + sum(self.theirs.seconds(decode, precision) for _ in range(mix.get("decode", 0))))
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.ours.__exit__()
+def engine_rate(ours, precision, mix):
+    """images/s of ours without a server."""
+    return sum(mix.values()) / sum(ours.seconds(MODEL, precision, kind) for kind, times in mix.items() for _ in range(times))
 
 
-def queue_round(pair, engines, mix, against):
+def queue_round(pair, ours, mix):
     """images/s: {"pytorch": (over HTTP, without), precision: (over HTTP, without)}"""
-    count = 2 * IN_FLIGHT if mix is ENCODE else IN_FLIGHT
-    told = {"pytorch": (throughput(pair.theirs, mix, IN_FLIGHT, count), engines.of_theirs(against, mix))}
+    found = {"pytorch": (throughput(pair.theirs, mix, IN_FLIGHT, COUNT), pair.pytorch.rate(mix))}
     for precision, server in pair.ours.items():
-        told[precision] = throughput(server, mix, IN_FLIGHT, count), engines.of_ours(precision, mix)
-    return told
+        found[precision] = throughput(server, mix, IN_FLIGHT, COUNT), engine_rate(ours, precision, mix)
+    return found
 
 
-def compare(pair, engines, name, mix, against, a):
-    """One row for each of our precisions; what `measure` returns."""
+def compare(pair, ours, name, mix, a):
+    """A row of `measure` for each of our precisions."""
     for precision in pair.ours:
-        engines.of_ours(precision, mix)
-    engines.of_theirs(against, mix)
-    rounds = [queue_round(pair, engines, mix, against) for _ in range(a.serving_rounds)]
+        engine_rate(ours, precision, mix)
+    pair.pytorch.rate(mix)
+    rounds = [queue_round(pair, ours, mix) for _ in range(a.serving_rounds)]
     load = 0.8 * statistics.median(each["pytorch"][0] for each in rounds)
     theirs_at = times(pair.theirs, mix, load, a.seconds)
     rows = []
     for precision, server in pair.ours.items():
         def over(figure):
-            return engine.spread([figure(*each[precision], *each["pytorch"]) for each in rounds])
+            return spread([figure(*each[precision], *each["pytorch"]) for each in rounds])
         rows.append({
-            "mix": name, "precision": precision, "against": against, "batch": engines.batch,
+            "mix": name, "precision": precision, "against": THEIRS[precision], "batch": pair.pytorch.batch,
             "ours": statistics.median(each[precision][0] for each in rounds),
             "pytorch": statistics.median(each["pytorch"][0] for each in rounds),
             "ratio": over(lambda http, plain, their_http, their_plain: http / their_http),
@@ -245,7 +254,7 @@ def compare(pair, engines, name, mix, against, a):
 
 
 def summary(row):
-    shown = {key: engine.told(row[key], digits=2)
+    shown = {key: told(row[key], digits=2)
              for key in ("ratio", "engine_ratio", "share", "pytorch_share", "kept")}
     at = "; ".join(f"{kind}: ours {mine['p50']:.0f}, {mine['p99']:.0f}, LitServe {row['pytorch_at'][kind]['p50']:.0f}, "
                    f"{row['pytorch_at'][kind]['p99']:.0f}" for kind, mine in row["ours_at"].items())
@@ -264,8 +273,9 @@ def measure(a, theirs):
         precisions = [p for p in a.precisions if THEIRS[p] == against]
         if not precisions:
             continue
-        batch = theirs.best_batch(against)
-        with Pair(a, precisions, batch) as pair, Engines(a, theirs, list(pair.ours), batch) as engines:
+        with Pair(a, theirs, precisions) as pair, Ours(a.threads) as ours:
+            for precision in pair.ours:
+                ours.load(a.models, MODEL, precision)
             for name, mix in [("encode", ENCODE), ("7 encode : 1 decode", MIX)] if pair.ours else []:
-                rows += compare(pair, engines, name, mix, against, a)
+                rows += compare(pair, ours, name, mix, a)
     return rows

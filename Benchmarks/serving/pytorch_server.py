@@ -1,11 +1,12 @@
 """SFTok behind LitServe with batching: what a Python user would serve it with.
 
-    python Benchmarks/serving/pytorch_server.py FOLDER PORT fp32|bf16 THREADS BATCH
+    python Benchmarks/serving/pytorch_server.py FOLDER PORT fp32|bf16 THREADS LAYOUT BATCH
 
 POST /predict {"input": ["base64 of a picture"]} answers {"tokens": [...]}, POST /predict {"tokens": [...]} answers
-{"image": "base64 of a PNG"}. The model is reference/sftok.py in inference mode, bf16 by autocast; pictures are read and
-resized by Pillow in the server's worker, as the authors' scripts do. One worker for both, so that two models don't contend
-for the cores; pictures of a batch are encoded together, decoded one by one, as the authors' sampler takes one.
+{"image": "base64 of a PNG"}. The model is reference/sftok.py in inference mode, bf16 by autocast, convolutions' weights in
+LAYOUT (contiguous or channels_last); pictures are read and resized by Pillow in the server's worker, as the authors' scripts
+do. One worker for both, so that two models don't contend for the cores; pictures of a batch are encoded together, decoded
+one by one, as the authors' sampler takes one.
 """
 import base64
 import io
@@ -24,15 +25,16 @@ import sftok  # noqa: E402
 
 
 class Tokenizer(litserve.LitAPI):
-    def __init__(self, folder, precision, threads, **options):
+    def __init__(self, folder, precision, threads, layout, **options):
         super().__init__(**options)
-        self.folder, self.precision, self.threads = folder, precision, threads
+        self.folder, self.precision, self.threads, self.layout = folder, precision, threads, layout
 
     def setup(self, device):
         torch.set_num_threads(self.threads)
-        self.weights = load_file(os.path.join(self.folder, "model.safetensors"))
-        # The faster layout for the pixel decoder's convolutions; the encoder has one, which is indifferent.
-        self.last = {k: v.to(memory_format=torch.channels_last) if v.dim() == 4 else v for k, v in self.weights.items()}
+        weights = load_file(os.path.join(self.folder, "model.safetensors"))
+        layout = getattr(torch, {"contiguous": "contiguous_format"}.get(self.layout, self.layout))
+        self.weights = {k: v.float().contiguous(memory_format=layout) if v.dim() == 4 else v.float()
+                        for k, v in weights.items()}
 
     def decode_request(self, request):
         if "tokens" in request:
@@ -48,7 +50,9 @@ class Tokenizer(litserve.LitAPI):
         return inputs
 
     def predict(self, inputs):
-        """[(kind, numbers)] -> [(kind, ids or pixels)], in the same order."""
+        """[(kind, numbers)] -> [(kind, ids or pixels)], in the same order; one of them where there are no batches."""
+        if isinstance(inputs, tuple):
+            return self.predict([inputs])[0]
         pictures = [x for kind, x in inputs if kind == "encode"]
         with torch.inference_mode():
             tokens = iter(self.encode(torch.stack(pictures)) if pictures else [])
@@ -64,7 +68,7 @@ class Tokenizer(litserve.LitAPI):
 
     def decode(self, tokens):
         with self.autocast():
-            y = sftok.decode(tokens, self.last, seed=0).float()[0].clamp(0, 1)
+            y = sftok.decode(tokens, self.weights, seed=0).float()[0].clamp(0, 1)
         return (y.permute(1, 2, 0) * 255).round().to(torch.uint8).numpy()
 
     def unbatch(self, output):
@@ -80,7 +84,7 @@ class Tokenizer(litserve.LitAPI):
 
 
 if __name__ == "__main__":
-    folder, port, precision, threads, batch = sys.argv[1:]
-    api = Tokenizer(folder, precision, int(threads), max_batch_size=int(batch), batch_timeout=0.005)
+    folder, port, precision, threads, layout, batch = sys.argv[1:]
+    api = Tokenizer(folder, precision, int(threads), layout, max_batch_size=int(batch), batch_timeout=0.005)
     server = litserve.LitServer(api, accelerator="cpu", devices=1, workers_per_device=1, timeout=120)
     server.run(host="127.0.0.1", port=int(port), generate_client_file=False, log_level="warning", num_api_servers=1)
