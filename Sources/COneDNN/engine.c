@@ -39,6 +39,11 @@ static void open_engine(void) {
     if (dnnl_engine_create(&engine, dnnl_cpu, 0) != dnnl_success) engine = NULL;
 }
 
+int td_has_avx512(void) {
+    td_engine();
+    return ((int)dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core) == dnnl_cpu_isa_avx512_core;
+}
+
 dnnl_engine_t td_engine(void) {
     pthread_once(&once, open_engine);
     return engine;

@@ -11,6 +11,9 @@ public enum Compute {
         case avx512VNNI = 3
         /// And VNNI.
         case avx512BF16 = 4
+
+        /// As in names of files and in what is told to people.
+        public var name: String { "\(self)".lowercased() }
     }
 
     /// Sets the size of the pool for the calling thread's work. At least 1.
@@ -28,11 +31,11 @@ public enum Compute {
         /// of these are exact. Convolutions, and what lies between products, are in `unquantized`.
         case int8
 
-        /// Whether the level in force has instructions for it.
+        /// Whether the level in force has instructions for it, and so has oneDNN where that computes in it.
         public var isNative: Bool {
             switch self {
             case .float32: true
-            case .bfloat16: Compute.level.rawValue >= Level.avx512BF16.rawValue
+            case .bfloat16: Compute.level.rawValue >= Level.avx512BF16.rawValue && Compute.oneDNNHasAVX512
             case .int8: Compute.level.rawValue >= Level.avx512VNNI.rawValue
             }
         }
@@ -45,6 +48,9 @@ public enum Compute {
             }
         }
     }
+
+    /// Whether oneDNN computes with AVX-512; `DNNL_MAX_CPU_ISA` may keep it from that.
+    public static var oneDNNHasAVX512: Bool { td_has_avx512() != 0 }
 
     /// What lays out the weights of convolutions and, from AVX-512 on, of float32 products: its name and exact version.
     public static var oneDNN: String { String(cString: td_version()) }

@@ -49,6 +49,7 @@ struct Inspect: ParsableCommand {
             ("preprocessing", "\(contract.preprocessing.filter.rawValue), \(contract.preprocessing.size) pixels"),
             ("assignment", contract.assignments.map(\.rawValue).joined(separator: ", ")),
             ("precision", contract.precision.rawValue),
+            ("instructions", description.instructions),
             ("special ids", "mask \(special.mask), class c at \(special.classOffset) + c, no class \(special.noClass)"),
             ("contract", contract.fingerprint),
             ("in memory", description.packed == nil ? "weights, read and laid out" : "packed weights, mapped"),

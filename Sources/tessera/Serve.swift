@@ -145,6 +145,7 @@ struct Serve: ParsableCommand {
         return [
             "architecture": "\(contract.architecture)", "tokens": "\(contract.tokensPerImage)",
             "codes": "\(contract.codebookSize)", "precision": "\(contract.precision.rawValue)",
+            "instructions": "\(description.instructions)",
             "contract": "\(contract.fingerprint)", "weights": "\(description.packed == nil ? "read" : "mapped")",
         ]
     }

@@ -21,6 +21,24 @@ import Testing
         #expect(names.count { $0.hasPrefix("packed-") } == 1 && !names.contains { $0.hasSuffix(".partial") })
     }
 
+    /// What oneDNN may not use can't be had, as where the processor lacks it.
+    @Test(arguments: ["AVX2", "SSE41"]) func oneDNNWithoutAVX512(limit: String) throws {
+        let folder = try TemporaryModel.revq(.tiny, latentDeviation: 1)
+        func inspected(_ precision: String, _ shell: String) throws -> String {
+            let result = try TesseraProcess.run(
+                ["inspect", "\(folder.path),precision=\(precision)"], shell: shell + "exec >'\(folder.path)/out'")
+            #expect(result.status == 0, "\(result.errors)")
+            return try String(contentsOfFile: folder.path + "/out", encoding: .utf8)
+        }
+        let free = try inspected("bf16", ""), limited = try inspected("bf16", "export DNNL_MAX_CPU_ISA=\(limit); ")
+        #expect(limited.contains(/precision +fp32\n/) && limited.contains(/warning .*precision bf16 needs/))
+        if !free.contains("warning") { #expect(limited.contains("DNNL_MAX_CPU_ISA")) }
+        let eight = try inspected("int8", ""),
+            limitedEight = try inspected("int8", "export DNNL_MAX_CPU_ISA=\(limit); ")
+        #expect(eight.contains(/precision +int8\n/) == limitedEight.contains(/precision +int8\n/))
+        #expect(free.contains(/instructions +[a-z0-9]+\n/))
+    }
+
     @Test func whatCannotBePackedIsTold() throws {
         let missing = try TesseraProcess.run(["pack", "/no/such/folder"])
         #expect(missing.status == 1 && missing.errors.contains("/no/such/folder: there is no such folder"))

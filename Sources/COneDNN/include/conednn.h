@@ -10,6 +10,8 @@ enum { TD_F32 = 0, TD_BF16 = 1 };
 
 /// The library's version, down to its source's revision. Lives for ever.
 const char *td_version(void);
+/// Whether it computes with AVX-512, which the processor or DNNL_MAX_CPU_ISA may keep from it. Without, it has no bfloat16.
+int td_has_avx512(void);
 
 /// A layer's weights and bias as it computes with them; they live as long as the layer.
 struct td_packed {

@@ -1,9 +1,12 @@
+import Tensor
 import TokenizerCore
 
 /// What is known of a loaded model, for people and for `/v1/models`.
 public struct ModelDescription: Sendable {
     public let id: String
     public let contract: TokenContract
+    /// The instruction set that the processor's kernels are chosen for, such as "avx512bf16".
+    public let instructions: String
     /// Role and path of every file that was read.
     public internal(set) var files: [(role: String, path: String)]
     /// Sizes and settings, in reading order.
@@ -19,6 +22,7 @@ public struct ModelDescription: Sendable {
     ) {
         self.id = id
         self.contract = contract
+        instructions = Compute.level.name
         self.files = files
         self.facts = facts
         self.warnings = warnings

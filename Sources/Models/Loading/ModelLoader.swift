@@ -77,7 +77,7 @@ public enum ModelLoader {
     public static func checkPacked(_ source: ModelSource, threads: Int? = nil) throws -> (path: String, bytes: Int) {
         Compute.setThreads(threads ?? Compute.availableProcessors)
         let path = packedPath(source)
-        guard access(path, F_OK) == 0 else {
+        if access(path, F_OK) != 0, errno == ENOENT {
             throw ModelError.packed("\(path): there is no such file; `tessera pack` writes it")
         }
         let packed = try PackedModel(path: path, source.feasiblePrecision.precision)
@@ -97,7 +97,8 @@ public enum ModelLoader {
         if let first = packed.strangers.first {
             loaded.description.warnings.append(
                 "\(packed.path): \(packed.strangers.count) of its layers, the first '\(first)', were packed for another number "
-                    + "of threads and are made from the weights instead; `tessera pack` here spares that")
+                    + "of threads, or other instructions of oneDNN, and are made from the weights instead; `tessera pack` here spares that"
+            )
         }
         if packed.isTouched {
             loaded.description.warnings.append(

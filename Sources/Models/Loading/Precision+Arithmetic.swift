@@ -6,10 +6,11 @@ extension ModelSource {
     var feasiblePrecision: (precision: Precision, warning: String?) {
         let wanted = precision ?? .fp32
         if wanted.arithmetic.isNative { return (wanted, nil) }
-        return (
-            .fp32,
-            "\(id): precision \(wanted.rawValue) needs a processor with \(wanted.instructions), which this one is not; fp32 instead"
-        )
+        let missing =
+            Compute.oneDNNHasAVX512
+            ? "a processor with \(wanted.instructions), which this one is not"
+            : "oneDNN with AVX-512, which the processor lacks or DNNL_MAX_CPU_ISA keeps from it"
+        return (.fp32, "\(id): precision \(wanted.rawValue) needs \(missing); fp32 instead")
     }
 }
 

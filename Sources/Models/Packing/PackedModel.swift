@@ -30,7 +30,7 @@ final class PackedModel: LayerStore {
 
     /// The file for a model of this folder, with the level in force.
     static func path(in folder: String, _ precision: Precision) -> String {
-        "\(folder)/packed-\(precision.rawValue)-\("\(Compute.level)".lowercased()).tessera"
+        "\(folder)/packed-\(precision.rawValue)-\(Compute.level.name).tessera"
     }
 
     /// Throws where they are others than those it was packed from, as far as sizes tell.
