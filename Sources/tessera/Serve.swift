@@ -107,7 +107,8 @@ struct Serve: ParsableCommand {
             }
         }
         reload.add("models") { try reloadModels(service, sources, settings, logger) }
-        withExtendedLifetime((stop.watchSignals(), reload.watchSignal())) { dispatchMain() }
+        let running = (stop.watchSignals(), reload.watchSignal(), Allocator.giveBackRegularly())
+        withExtendedLifetime(running) { dispatchMain() }
     }
 
     /// Returns when it is over.

@@ -100,6 +100,30 @@ import Testing
         #expect(try !environment("export OMP_WAIT_POLICY=passive").contains { $0.hasPrefix("GOMP_SPINCOUNT=") })
     }
 
+    /// Bodies that grow side by side lie between one another's pieces; what they took is given back all the same. Not by
+    /// AddressSanitizer's allocator.
+    @Test(.enabled(if: ProcessInfo.processInfo.environment["ASAN_OPTIONS"] == nil))
+    func memoryOfBodiesIsGivenBack() throws {
+        let served = try ServedProcess([])
+        #expect(try ServedProcess.eventually { try served.ask("GET", "/health/ready").status == 200 })
+        func resident() throws -> Int {
+            let status = try String(contentsOfFile: "/proc/\(served.process.processIdentifier)/status", encoding: .utf8)
+            let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") })
+            return try #require(line.split(separator: " ").dropLast().last.flatMap { Int($0) }) >> 10
+        }
+        let before = try resident()
+        let piece = [UInt8](repeating: 32, count: 65536), pieces = 20
+        let clients = try (0..<200).map { _ in try SocketClient(port: served.port) }
+        for client in clients {
+            try client.send(
+                "POST /v1/encode HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: \(piece.count * pieces)\r\n\r\n"
+            )
+        }
+        for _ in 0..<pieces { for client in clients { try client.send(piece) } }
+        for client in clients { #expect(try client.read().status == 415) }
+        #expect(try ServedProcess.eventually { try resident() < before + 64 }, "\(before) MiB")
+    }
+
     @Test func theConfigurationIsPrinted() throws {
         let file = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
         defer { try? FileManager.default.removeItem(at: file) }
