@@ -35,6 +35,9 @@ struct tk_kernels {
     // One panel of outputs.
     void (*multiply_bfloat16)(const struct tk_product *w, const struct tk_rows *x, long first, long rows, long panel,
                               int activation, int adds, const struct tk_rows *y);
+    // NULL where vectors are narrower than 16 numbers. One panel of outputs.
+    void (*multiply_float32)(const struct tk_product *w, const struct tk_rows *x, long first, long rows, long panel,
+                             int activation, int adds, const struct tk_rows *y);
     // NULL where the processor doesn't multiply bytes. scratch: for each row the padded inputs and two floats.
     void (*multiply_bytes)(const struct tk_product *w, const struct tk_rows *x, long first, long rows, int activation,
                            int adds, const struct tk_rows *y, uint8_t *scratch);
@@ -89,7 +92,7 @@ struct tk_product {
     int bits;
     long outputs, inputs, padded;
     const struct tk_kernels *kernels;
-    /// (outputs / panel, padded / lane, panel, lane): a lane is four bytes or two bfloat16 numbers.
+    /// (outputs / panel, padded / lane, panel, lane): a lane is four bytes, two bfloat16 numbers or one of float32.
     const void *weights;
     /// Of bytes, in the weights' memory: of each output the step of its weights and their sum.
     const float *steps, *sums;

@@ -69,8 +69,8 @@ void *td_scratchpad(size_t bytes) {
 
 enum { HUGE_PAGE = 2 << 20 };
 
-// In huge pages where there are such: weights are streamed from memory, and 2 % faster so (fp32; those of our own products
-// are not, below 4 MiB: `tk_allocate`).
+// In huge pages where there are such: weights are streamed from memory, and 2 % faster so (products are not,
+// below 4 MiB: `tk_allocate`).
 static void *allocate(size_t bytes) {
     void *room = NULL;
     int is_large = bytes >= HUGE_PAGE;
@@ -150,8 +150,6 @@ static dnnl_status_t append(dnnl_post_ops_t ops, int activation) {
     switch (activation) {
     case TD_SILU: return dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_swish, 1, 0);
     case TD_RELU: return dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_relu, 0, 0);
-    case TD_GELU: return dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_gelu_erf, 0, 0);
-    case TD_TANH: return dnnl_post_ops_append_eltwise(ops, 1, dnnl_eltwise_tanh, 0, 0);
     default: return dnnl_success;
     }
 }

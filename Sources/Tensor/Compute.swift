@@ -52,7 +52,7 @@ public enum Compute {
     /// Whether oneDNN computes with AVX-512; `DNNL_MAX_CPU_ISA` may keep it from that.
     public static var oneDNNHasAVX512: Bool { td_has_avx512() != 0 }
 
-    /// What lays out the weights of convolutions and, from AVX-512 on, of float32 products: its name and exact version.
+    /// What lays out the weights of convolutions: its name and exact version.
     public static var oneDNN: String { String(cString: td_version()) }
 
     /// The level in force.

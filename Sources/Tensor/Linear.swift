@@ -1,5 +1,4 @@
 import CKernels
-import COneDNN
 
 /// What follows a matrix product in the same pass.
 public enum Activation: Int32, Sendable {
@@ -13,8 +12,8 @@ public enum Activation: Int32, Sendable {
 
 /// y = activation(x w^T + b).
 ///
-/// Of 8 bits and of bfloat16 numbers by kernels of our own. Of float32 on oneDNN with its weights packed where the processor
-/// has AVX-512, for there it is the faster one; else on OpenBLAS, which uses PyTorch's order of weights as it lies.
+/// With packed weights by kernels of our own; of float32 without AVX-512 on OpenBLAS, which uses PyTorch's order of weights as
+/// it lies.
 public final class Linear: PackableLayer {
     public let inputs: Int
     public let outputs: Int
@@ -25,15 +24,14 @@ public final class Linear: PackableLayer {
 
     private enum Weights {
         case plain(PlainWeights)
-        case oneDNN(OpaquePointer)
-        case rounded(OpaquePointer)
+        case packed(OpaquePointer)
     }
 
     /// - Parameters:
     ///   - weight: (outputs, inputs), PyTorch's order.
     ///   - bias: outputs numbers.
     ///   - arithmetic: native at the level in force.
-    /// - Throws: `LibraryError` where oneDNN or a kernel of ours can't make it.
+    /// - Throws: `LibraryError` where no kernel of ours can make it.
     public init(
         inputs: Int, outputs: Int, weight: consuming FloatBuffer, bias: consuming FloatBuffer?,
         arithmetic: Compute.Arithmetic = .float32
@@ -60,8 +58,7 @@ public final class Linear: PackableLayer {
         self.outputs = outputs
         self.arithmetic = arithmetic
         owner = packed.owner
-        // Bytes and bfloat16 numbers are taken as they lie; the others tell their layout once they are there.
-        if arithmetic != .float32 { try packed.require(Self.roundedLayout(inputs, outputs, arithmetic)) }
+        try packed.require(Self.layout(inputs, outputs, arithmetic))
         let bias = try packed.bias(outputs)
         if Self.isPlain(arithmetic) {
             let weight = try packed.floats(0, inputs * outputs)
@@ -70,36 +67,37 @@ public final class Linear: PackableLayer {
             let part = try packed.weights
             weights = try Self.product(inputs, outputs, part.baseAddress, packedBytes: part.count, bias, arithmetic)
         }
-        if arithmetic == .float32 { try packed.require(self.packed.layout) }
     }
 
     public var packed: PackedLayer {
         switch weights {
         case .plain(let plain):
             return PackedLayer(
-                layout: "rows \(outputs) x \(inputs)", weights: plain.weight.data,
+                layout: Self.layout(inputs, outputs, arithmetic), weights: plain.weight.data,
                 bytes: inputs * outputs * MemoryLayout<Float>.stride, bias: plain.biasPointer, outputs: outputs,
                 owner: self)
-        case .oneDNN(let handle):
-            let packed = td_matmul_packed_weights(handle)
-            return PackedLayer(
-                layout: PackedLayer.layout("product \(arithmetic)", packed), weights: packed.weights,
-                bytes: packed.bytes, bias: packed.bias, outputs: outputs, owner: self)
-        case .rounded(let handle):
+        case .packed(let handle):
             var bytes = 0
             var bias: UnsafePointer<Float>?
             let weights = tk_product_weights(handle, &bytes, &bias)
             return PackedLayer(
-                layout: Self.roundedLayout(inputs, outputs, arithmetic), weights: weights, bytes: bytes, bias: bias,
+                layout: Self.layout(inputs, outputs, arithmetic), weights: weights, bytes: bytes, bias: bias,
                 outputs: outputs, owner: self)
         }
     }
 
-    private static func roundedLayout(_ inputs: Int, _ outputs: Int, _ arithmetic: Compute.Arithmetic) -> String {
-        "\(String(cString: tk_product_layout(bits(arithmetic)))), \(outputs) x \(inputs)"
+    private static func layout(_ inputs: Int, _ outputs: Int, _ arithmetic: Compute.Arithmetic) -> String {
+        let kind = isPlain(arithmetic) ? "rows" : String(cString: tk_product_layout(bits(arithmetic)))
+        return "\(kind), \(outputs) x \(inputs)"
     }
 
-    private static func bits(_ arithmetic: Compute.Arithmetic) -> Int32 { arithmetic == .int8 ? 8 : 16 }
+    private static func bits(_ arithmetic: Compute.Arithmetic) -> Int32 {
+        switch arithmetic {
+        case .float32: 32
+        case .bfloat16: 16
+        case .int8: 8
+        }
+    }
 
     private static func isPlain(_ arithmetic: Compute.Arithmetic) -> Bool {
         arithmetic == .float32 && Compute.level.rawValue < Compute.Level.avx512.rawValue
@@ -110,28 +108,17 @@ public final class Linear: PackableLayer {
         _ inputs: Int, _ outputs: Int, _ weights: UnsafeRawPointer?, packedBytes: Int, _ bias: UnsafePointer<Float>?,
         _ arithmetic: Compute.Arithmetic
     ) throws(LibraryError) -> Weights {
-        guard arithmetic == .float32 else {
-            if let handle = tk_product_create(bits(arithmetic), outputs, inputs, weights, packedBytes, bias) {
-                return .rounded(handle)
-            }
-            throw LibraryError(
-                description: "no product \(inputs) -> \(outputs), \(arithmetic), at \(Compute.level) on these weights")
+        if let handle = tk_product_create(bits(arithmetic), outputs, inputs, weights, packedBytes, bias) {
+            return .packed(handle)
         }
-        var status: Int32 = 0
-        if let handle = td_matmul_create(usualRows, outputs, inputs, weights, packedBytes, bias, &status) {
-            return .oneDNN(handle)
-        }
-        throw LibraryError(description: "oneDNN can't make the product \(inputs) -> \(outputs): status \(status)")
+        throw LibraryError(
+            description: "no product \(inputs) -> \(outputs), \(arithmetic), at \(Compute.level) on these weights")
     }
-
-    /// Weights are packed for about so many rows.
-    private static let usualRows = 256
 
     deinit {
         switch weights {
         case .plain: break
-        case .oneDNN(let handle): td_matmul_free(handle)
-        case .rounded(let handle): tk_product_free(handle)
+        case .packed(let handle): tk_product_free(handle)
         }
     }
 
@@ -174,24 +161,13 @@ public final class Linear: PackableLayer {
     private func multiply(_ x: Activations, _ activation: Activation, adds: Bool, to y: tk_rows) {
         precondition(x.channels == inputs && !(adds && activation != .none))
         switch (weights, x) {
-        case (.rounded(let handle), .bfloat16),
-            (.rounded(let handle), .float32) where arithmetic == .int8:
+        case (.packed(let handle), .bfloat16),
+            (.packed(let handle), .float32) where arithmetic != .bfloat16:
             tk_product_run(handle, x.rows, x.kernelRows, activation.rawValue, adds ? 1 : 0, y)
         case (.plain(let plain), .float32(let x)):
             tk_linear(
                 x.rows, outputs, inputs, x.data, plain.weight.data, plain.biasPointer, activation.rawValue,
                 adds ? 1 : 0, y.float32, outputs)
-        case (.oneDNN(let handle), .float32(let x)):
-            let following: Int32 =
-                switch activation {
-                case .none: Int32(TD_NONE)
-                case .gelu: Int32(TD_GELU)
-                case .tanh: Int32(TD_TANH)
-                case .silu: Int32(TD_SILU)
-                case .relu: Int32(TD_RELU)
-                }
-            let status = td_matmul_run(handle, x.rows, x.data, following, adds ? 1 : 0, y.float32)
-            precondition(status == 0, "oneDNN failed at a product that it had packed weights for: status \(status)")
         default: preconditionFailure("not what a product in \(arithmetic) takes")
         }
     }

@@ -63,14 +63,14 @@ struct tk_rows {
     uint16_t *bfloat16;
 };
 
-/// A matrix product with its weights rounded, to 8 bits or to bfloat16 numbers, and packed. Opaque; belongs to the level that
+/// A matrix product with its weights packed, rounded to 8 bits or to bfloat16 numbers, or as they are. Opaque; belongs to the level that
 /// is in force when it is made.
 typedef struct tk_product tk_product;
 
-/// `bits`: 8 or 16. weights (outputs, inputs) and bias (outputs), which may be NULL, are copied; of 8 bits a weight becomes a
+/// `bits`: 8, 16 or 32. weights (outputs, inputs) and bias (outputs), which may be NULL, are copied; of 8 bits a weight becomes a
 /// step of its output times -127 to 127. Where `packed_bytes` isn't 0, weights are what `tk_product_weights` gave, so many
 /// bytes: they and the bias stay where they are, are only read, and must outlive the product. NULL below
-/// TK_LEVEL_AVX512_VNNI, of 16 bits below TK_LEVEL_AVX512_BF16; of 8 bits for more than 66,311 inputs, whose sums could
+/// TK_LEVEL_AVX512_VNNI, of 16 bits below TK_LEVEL_AVX512_BF16, of 32 below TK_LEVEL_AVX512; of 8 bits for more than 66,311 inputs, whose sums could
 /// overflow; for no inputs or outputs; or where packed weights would be of another size.
 tk_product *tk_product_create(int bits, long outputs, long inputs, const void *weights, size_t packed_bytes,
                               const float *bias);
@@ -80,7 +80,8 @@ const void *tk_product_weights(const tk_product *product, size_t *bytes, const f
 const char *tk_product_layout(int bits);
 /// y (rows, outputs) = activation(x (rows, inputs) w^T + bias), added to what is in y where `adds`: then without an
 /// activation and of float32 numbers. Of 8 bits, a row of x becomes its least number plus a step of its own times 0 to 255,
-/// and sums are of 32 bits and exact. Of 16 bits, x is of bfloat16 numbers and sums are float32.
+/// and sums are of 32 bits and exact. Of 16 bits, x is of bfloat16 numbers
+/// and sums are float32. Of 32, x and y are of float32 numbers.
 void tk_product_run(const tk_product *product, long rows, struct tk_rows x, int activation, int adds, struct tk_rows y);
 void tk_product_free(tk_product *product);
 

@@ -1,11 +1,11 @@
-// Convolutions and matrix products on oneDNN. Pictures are (height, width, channels), matrices row-major; weights are
+// Convolutions on oneDNN. Pictures are (height, width, channels); weights are
 // packed once, and nothing changes its layout at run time.
 #ifndef CONEDNN_H
 #define CONEDNN_H
 
 #include <stddef.h>
 
-enum { TD_NONE = 0, TD_SILU = 1, TD_RELU = 2, TD_GELU = 3, TD_TANH = 4 };
+enum { TD_NONE = 0, TD_SILU = 1, TD_RELU = 2 };
 enum { TD_F32 = 0, TD_BF16 = 1 };
 
 /// The library's version, down to its source's revision. Lives for ever.
@@ -45,19 +45,5 @@ int td_run(td_convolution *convolution, const void *x, float *y);
 /// Name of the implementation that oneDNN chose, such as "jit:avx2". Lives as long as the convolution.
 const char *td_implementation(const td_convolution *convolution);
 void td_free(td_convolution *convolution);
-
-/// A matrix product with its weights packed. Opaque. One thread at a time, not always the same.
-typedef struct td_matmul td_matmul;
-
-/// Of float32 numbers. weights (outputs, inputs), bias (outputs) or NULL; both are copied. `packed_bytes` as of `td_create`.
-/// `rows` is what it will mostly be used on. NULL on failure, with `*status` oneDNN's status.
-td_matmul *td_matmul_create(long rows, long outputs, long inputs, const void *weights, size_t packed_bytes, const float *bias,
-                            int *status);
-struct td_packed td_matmul_packed_weights(const td_matmul *matmul);
-/// y (rows, outputs) = activation(x (rows, inputs) w^T + bias), added to what is in y where `accumulate`. The library compiles
-/// a product for each number of rows and each form that it is run in, and keeps them: callers use few. Returns oneDNN's
-/// status: 0 is success.
-int td_matmul_run(td_matmul *matmul, long rows, const float *x, int activation, int accumulate, float *y);
-void td_matmul_free(td_matmul *matmul);
 
 #endif

@@ -43,7 +43,7 @@ public enum ModelLoader {
         _ loaded: LoadedModel, threads: Int, _ imagesAtOnce: Int, _ again: () throws -> LoadedModel
     ) throws -> LoadedModel {
         guard imagesAtOnce > 1 else { return loaded }
-        // oneDNN makes a product for the number of threads that is in force.
+        // oneDNN makes a convolution for the number of threads that is in force.
         let share = max(1, threads / imagesAtOnce)
         Compute.setThreads(share)
         defer { Compute.setThreads(threads) }
