@@ -8,12 +8,35 @@ struct ChunkedBody {
 
     private enum State {
         case size(digits: Int, value: Int)
-        case extensions(size: Int, nameBegun: Bool)
+        case extensions(size: Int, ExtensionPart)
         case sizeLF(size: Int)
         case data(remaining: Int)
         case dataCR
         case dataLF
         case trailers
+    }
+
+    /// Where in `;name=value` an extension is (RFC 9112 7.1.1).
+    private enum ExtensionPart {
+        /// Behind a semicolon.
+        case start
+        case nameOrToken
+        /// In a quoted-string (RFC 9110 5.6.4), whose semicolons begin no extension.
+        case quoted
+        /// Behind a backslash in one: the next byte stands for itself, a double quote too.
+        case quotedPair
+
+        /// - Parameter byte: no control but a tab.
+        func next(_ byte: UInt8) -> ExtensionPart {
+            switch (self, byte) {
+            case (.nameOrToken, UInt8(ascii: ";")): .start
+            case (.nameOrToken, UInt8(ascii: "\"")): .quoted
+            case (.quoted, UInt8(ascii: "\"")): .nameOrToken
+            case (.quoted, UInt8(ascii: "\\")): .quotedPair
+            case (.quoted, _), (.quotedPair, _): .quoted
+            case (.start, _), (.nameOrToken, _): .nameOrToken
+            }
+        }
     }
 
     private let limits: HTTPLimits
@@ -51,8 +74,8 @@ struct ChunkedBody {
         switch state {
         case .size(let digits, let value):
             try takeSize(byte, digits: digits, value: value)
-        case .extensions(let size, let nameBegun):
-            try takeExtension(byte, size: size, nameBegun: nameBegun)
+        case .extensions(let size, let part):
+            try takeExtension(byte, size: size, part)
         case .sizeLF(let size):
             guard byte == .lf else { throw .malformed("bare_cr", "a chunk size must end in CRLF") }
             try begin(size)
@@ -81,7 +104,7 @@ struct ChunkedBody {
             state = .sizeLF(size: value)
         } else if digits > 0, byte == UInt8(ascii: ";") {
             try countExtension()
-            state = .extensions(size: value, nameBegun: false)
+            state = .extensions(size: value, .start)
         } else if byte == .lf {
             throw .malformed("bare_lf", "a chunk size must end in CRLF")
         } else {
@@ -90,17 +113,23 @@ struct ChunkedBody {
         }
     }
 
-    private mutating func takeExtension(_ byte: UInt8, size: Int, nameBegun: Bool) throws(HTTPWireError) {
+    /// Extensions say nothing here and are ignored, but each byte is checked: an extension that another server reads
+    /// another end of would let a request be smuggled. A quoted value holds no CR, so it must end before the line does.
+    private mutating func takeExtension(_ byte: UInt8, size: Int, _ part: ExtensionPart) throws(HTTPWireError) {
         if byte != .cr { try countExtension() }
-        switch byte {
-        case .lf:
+        switch (byte, part) {
+        case (.lf, _):
             throw .malformed("bare_lf", "a chunk extension must end in CRLF")
-        case .cr where nameBegun:
+        case (.cr, .nameOrToken):
             state = .sizeLF(size: size)
-        case _ where !nameBegun && !byte.isToken, _ where !byte.isFieldContent:
+        case (.cr, .quoted), (.cr, .quotedPair):
+            throw .malformed(
+                "bad_chunk_extension",
+                "a quoted value of a chunk extension goes to the line's end, expected a \" before")
+        case (_, .start) where !byte.isToken, (_, _) where !byte.isFieldContent:
             throw .malformed("bad_chunk_extension", "\(quoted([byte])) in a chunk extension")
         default:
-            state = .extensions(size: size, nameBegun: byte != UInt8(ascii: ";"))
+            state = .extensions(size: size, part.next(byte))
         }
     }
 

@@ -17,7 +17,7 @@ struct WireCase: Sendable, CustomStringConvertible {
 /// Cases by what they are about.
 enum WireTable {
     static let all: [WireCase] =
-        requestLines + targets + fieldLines + hosts + lengths + codings + chunks + limits + sequences
+        requestLines + targets + fieldLines + hosts + lengths + codings + chunks + quotedExtensions + limits + sequences
 
     static let refused = all.filter {
         if case .refusal = $0.outcome { return true }

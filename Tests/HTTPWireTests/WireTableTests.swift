@@ -71,6 +71,21 @@ struct WireTableTests {
         }
     }
 
+    @Test(arguments: [
+        #"5;a="b;c""#, #"5;a="; b""#, #"5;a="\"; b""#, #"5;a="\\";b=" ;""#, #"5;a=";";b=";""#, #"5;a="\;; \"""#,
+    ])
+    func quotedExtensionsCutInTwo(_ line: String) {
+        let bytes = Array(
+            ("POST /p HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n\(line)\r\nhello\r\n0\r\n\r\n"
+                + "GET /next HTTP/1.1\r\nHost: a\r\n\r\n").utf8)
+        for cut in 0...bytes.count {
+            var bench = Bench(answersAtOnce: true)
+            bench.send(Array(bytes[..<cut]))
+            bench.send(Array(bytes[cut...]))
+            #expect(bench.requests.map(describe) == ["POST /p hello", "GET /next "], "cut at \(cut)")
+        }
+    }
+
     /// Random damage to good requests: an answer or none, never a trap, and the same however it arrives.
     @Test(arguments: 0..<40)
     func damagedRequests(_ seed: Int) {
