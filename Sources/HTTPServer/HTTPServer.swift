@@ -6,7 +6,8 @@ import Synchronization
 /// An HTTP/1.1 server on Dispatch: listeners accept on one queue, connections live on a few serial ones.
 public final class HTTPServer: Sendable {
     public struct Configuration: Sendable {
-        /// `HOST:PORT`, `[IPv6]:PORT` or `unix:PATH`, each.
+        /// `HOST:PORT`, `[IPv6]:PORT`, `[IPv6]:PORT,ipv6only` or `unix:PATH`, each; of a host, all addresses that this
+        /// machine has.
         public var listen: [String]
         public var limits = HTTPLimits()
         /// Beyond it accepting pauses.
@@ -51,7 +52,7 @@ public final class HTTPServer: Sendable {
 
     /// Listens on all addresses, or on none if one fails. Once only.
     ///
-    /// - Returns: where, with the port the kernel chose in place of 0.
+    /// - Returns: where, with the port the kernel chose in place of 0; for a host, each of its addresses.
     /// - Throws: `bad_address`, `address_in_use` or `cannot_listen`.
     public func start() throws(HTTPServerError) -> [ListenAddress] {
         let isFirst = state.withLock { state in
@@ -61,7 +62,7 @@ public final class HTTPServer: Sendable {
         guard isFirst else { throw HTTPServerError("cannot_listen", "the server has been started before") }
         var listeners: [Listener] = []
         do throws(HTTPServerError) {
-            for text in configuration.listen { listeners.append(try makeListener(ListenAddress(text))) }
+            for text in configuration.listen { listeners += try makeListeners(ListenRequest(text)) }
             for worker in workers { try worker.start() }
         } catch {
             let opened = listeners
@@ -76,9 +77,13 @@ public final class HTTPServer: Sendable {
         return listeners.map(\.address)
     }
 
-    private func makeListener(_ address: ListenAddress) throws(HTTPServerError) -> Listener {
-        let socket = try Sockets.listen(on: address, backlog: configuration.backlog)
-        return Listener(socket, address: address, queue: acceptQueue, occupancy: occupancy, workers: workers)
+    private func makeListeners(_ request: ListenRequest) throws(HTTPServerError) -> [Listener] {
+        let sockets = try Sockets.listen(on: request, backlog: configuration.backlog)
+        return sockets.release().map {
+            Listener(
+                OwnedSocket(descriptor: $0), address: request.address, queue: acceptQueue, occupancy: occupancy,
+                workers: workers)
+        }
     }
 
     /// Stops: accepting ends, idle connections close, accepted requests are answered with `Connection: close`. A kept

@@ -14,6 +14,22 @@ struct OwnedSocket: ~Copyable {
     deinit { _ = close(descriptor) }
 }
 
+/// Descriptors of one request to listen; closed unless they are released.
+struct OwnedSockets: ~Copyable {
+    private var descriptors: [Int32] = []
+
+    var isEmpty: Bool { descriptors.isEmpty }
+
+    mutating func add(_ socket: consuming OwnedSocket) { descriptors.append(socket.release()) }
+
+    consuming func release() -> [Int32] {
+        defer { descriptors = [] }
+        return descriptors
+    }
+
+    deinit { for descriptor in descriptors { _ = close(descriptor) } }
+}
+
 /// What came of one call that moves bytes.
 enum SocketResult: Equatable {
     case moved(Int)
@@ -23,78 +39,6 @@ enum SocketResult: Equatable {
 
 /// The system calls of sockets; EINTR is retried, all sockets are non-blocking and close-on-exec.
 enum Sockets {
-    /// Backlogs are cut to `net.core.somaxconn` by the kernel.
-    static func listen(on address: ListenAddress, backlog: Int32) throws(HTTPServerError) -> OwnedSocket {
-        switch address {
-        case .tcp(let host, let port): return try listenTCP(host: host, port: port, backlog: backlog)
-        case .unix(let path): return try listenUnix(path: path, backlog: backlog)
-        }
-    }
-
-    private static func listenTCP(
-        host: String, port: UInt16, backlog: Int32
-    ) throws(HTTPServerError) -> OwnedSocket {
-        var hints = addrinfo()
-        hints.ai_flags = AI_PASSIVE | AI_NUMERICSERV
-        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
-        var list: UnsafeMutablePointer<addrinfo>?
-        let status = getaddrinfo(host, String(port), &hints, &list)
-        defer { if let list { freeaddrinfo(list) } }
-        guard status == 0, let info = list?.pointee, let name = info.ai_addr else {
-            throw HTTPServerError("bad_address", "host \"\(host)\": \(String(cString: gai_strerror(status)))")
-        }
-        let socket = try open(family: info.ai_family, for: host)
-        set(socket.descriptor, SOL_SOCKET, SO_REUSEADDR)
-        if info.ai_family == AF_INET6 { set(socket.descriptor, Int32(IPPROTO_IPV6), IPV6_V6ONLY) }
-        let address = ListenAddress.tcp(host: host, port: port)
-        guard bind(socket.descriptor, name, info.ai_addrlen) == 0, Glibc.listen(socket.descriptor, backlog) == 0 else {
-            throw .system("can't listen on \(address)", errno)
-        }
-        return socket
-    }
-
-    /// A socket file that nobody listens on any more, left by a process that was killed, is replaced.
-    private static func listenUnix(path: String, backlog: Int32) throws(HTTPServerError) -> OwnedSocket {
-        let socket = try open(family: AF_UNIX, for: path)
-        if withUnixAddress(path, { bind(socket.descriptor, $0, $1) }) != 0 {
-            let number = errno
-            guard number == EADDRINUSE, try isStale(path), unlink(path) == 0,
-                withUnixAddress(path, { bind(socket.descriptor, $0, $1) }) == 0
-            else { throw .system("can't listen on unix:\(path)", number) }
-        }
-        guard Glibc.listen(socket.descriptor, backlog) == 0 else {
-            throw .system("can't listen on unix:\(path)", errno)
-        }
-        return socket
-    }
-
-    private static func isStale(_ path: String) throws(HTTPServerError) -> Bool {
-        var status = stat()
-        guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK else { return false }
-        let probe = try open(family: AF_UNIX, for: path)
-        return withUnixAddress(path) { connect(probe.descriptor, $0, $1) } != 0 && errno == ECONNREFUSED
-    }
-
-    static func withUnixAddress(_ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32) -> Int32 {
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        withUnsafeMutableBytes(of: &address.sun_path) { space in
-            space.copyBytes(from: path.utf8.prefix(space.count - 1))
-        }
-        return withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
-        }
-    }
-
-    private static func open(family: Int32, for name: String) throws(HTTPServerError) -> OwnedSocket {
-        let type = SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue
-        let descriptor = socket(family, Int32(type), 0)
-        guard descriptor >= 0 else { throw .system("can't open a socket for \(name)", errno) }
-        return OwnedSocket(descriptor: descriptor)
-    }
-
     static func set(_ descriptor: Int32, _ level: Int32, _ option: Int32, to value: Int32 = 1) {
         var value = value
         _ = setsockopt(descriptor, level, option, &value, socklen_t(MemoryLayout<Int32>.size))
@@ -146,7 +90,13 @@ enum Sockets {
             }
         }
         guard isKnown, let number = UInt16(text(port)) else { return nil }
-        return .tcp(host: text(host), port: number)
+        return .tcp(host: unmapped(text(host)), port: number)
+    }
+
+    /// An IPv4 address as itself, not as IPv6 writes it where one socket takes both (RFC 4291 2.5.5.2).
+    private static func unmapped(_ host: String) -> String {
+        let prefix = "::ffff:"
+        return host.hasPrefix(prefix) && host.contains(".") ? String(host.dropFirst(prefix.count)) : host
     }
 
     private static func text(_ characters: [CChar]) -> String {

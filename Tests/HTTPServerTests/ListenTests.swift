@@ -17,7 +17,7 @@ struct ListenAddressTests {
 
     @Test(arguments: [
         "", "8080", "localhost", ":8080", "a:", "a:65536", "a:-1", "a:+1", "a:x", "::1:80", "[]:80", "unix:", "a: 1",
-        "unix:" + String(repeating: "x", count: 108),
+        "unix:" + String(repeating: "x", count: 108), "[::]:80,ipv6only",
     ])
     func invalid(_ text: String) {
         #expect { try ListenAddress(text) } throws: { error in

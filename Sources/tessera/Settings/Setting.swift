@@ -43,9 +43,12 @@ struct Setting: Sendable {
 
     /// All of them, in the order in which they are printed.
     static let all: [Setting] = [
-        .list("listen", \.listen, \.listen, "HOST:PORT, [IPV6]:PORT or unix:PATH; repeatable.") {
-            text throws(Expected) in
-            do { _ = try ListenAddress(text) } catch { throw Expected(description: "\(error)") }
+        .list(
+            "listen", \.listen, \.listen,
+            "HOST:PORT (all addresses of a name), [IPV6]:PORT or unix:PATH; [::]:PORT takes IPv4 too, "
+                + "[::]:PORT,ipv6only does not; repeatable."
+        ) { text throws(Expected) in
+            do { _ = try ListenRequest(text) } catch { throw Expected(description: "\(error)") }
         },
         .list(
             "model", \.models, \.model,
