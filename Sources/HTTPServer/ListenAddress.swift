@@ -1,3 +1,5 @@
+import Glibc
+
 /// Where the server listens: `HOST:PORT`, `[IPv6]:PORT` or `unix:PATH`.
 public enum ListenAddress: Sendable, Equatable, CustomStringConvertible {
     /// Port 0 lets the kernel choose.
@@ -110,7 +112,8 @@ extension ListenAddress {
         }
         if text.contains(",") { throw .several }
         let colon = text.firstIndex(of: ":") ?? text.endIndex
-        if text[..<colon].contains("/") || text.hasSuffix(".sock") {
+        let isFile = colon == text.endIndex && !text.isEmpty && access(text, F_OK) == 0
+        if isFile || text[..<colon].contains("/") || text.hasSuffix(".sock") {
             throw WrongAddress("a path; a socket's file is \"\(unixPrefix)\(text)\"")
         }
         if let slash = text.lastIndex(of: "/") {

@@ -40,7 +40,9 @@ struct ListenRequestTests {
         // Files.
         ("/run/tessera.sock", #"a path; a socket's file is "unix:/run/tessera.sock""#),
         ("./a.sock", #""unix:./a.sock""#), ("tessera.sock", #""unix:tessera.sock""#),
-        ("run/x", #""unix:run/x""#), ("/run/a:80", #""unix:/run/a:80""#), ("unix:", "no path"),
+        // Names that exist here tell a file from a host.
+        (".", #"a path; a socket's file is "unix:.""#), ("..", #""unix:..""#), ("run/x", #""unix:run/x""#),
+        ("/run/a:80", #""unix:/run/a:80""#), ("unix:", "no path"),
         // Ports.
         ("localhost", "no port"), ("127.0.0.1", "no port"), ("[::1]", "no port"), ("[::]:", "no port"),
         ("a:", "no port"),
@@ -255,6 +257,14 @@ private let hasIPv6: Bool = {
         #expect(error?.message.hasPrefix("can't listen on unix:\(path): found \(kind) there, expected none") == true)
         var after = stat()
         #expect(lstat(path, &after) == 0 && after.st_ino == before.st_ino && after.st_size == before.st_size)
+    }
+
+    @Test(arguments: Occupant.allCases) func aPathWithoutUnixIsTold(_ occupant: Occupant) {
+        let path = temporaryPath()
+        occupant.make(at: path)
+        defer { remove(path) }
+        let error = #expect(throws: HTTPServerError.self) { try ListenRequest(path) }
+        #expect(error?.message.contains("a path; a socket's file is \"unix:\(path)\"") == true)
     }
 
     @Test func anotherProcessesSocketIsInUse() async throws {
