@@ -105,7 +105,8 @@ struct OptionReader {
             "'\(shortened(unknown))' is not an option here; there are: \(known)", param: shortened(unknown))
     }
 
-    private func wrong(_ name: String, _ value: JSONValue, expected: String) -> ServiceError {
+    /// What was found where something else was expected.
+    func wrong(_ name: String, _ value: JSONValue, expected: String) -> ServiceError {
         let found: String
         switch value {
         case .string(let text): found = "'\(shortened(text))'"

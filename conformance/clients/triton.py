@@ -123,7 +123,52 @@ def check_decoding(client, model, tokens, expected, contract):
     check("another contract is refused", lambda: refused(
         lambda: infer(client, model, "tokens", tokens, "INT32", True, True, parameters={"contract": "x"}), 409, "'x'"))
     check("an unknown parameter is refused", lambda: refused(
-        lambda: infer(client, model, "tokens", tokens, "INT32", True, True, priority=1), 400, "priority"))
+        lambda: infer(client, model, "tokens", tokens, "INT32", True, True, parameters={"prio": 1}), 400, "prio"))
+
+
+def check_parameters(client, model, file, expected):
+    """What the client can set: what changes nothing is taken, what would mean something is refused."""
+    array = pictures([file], True)
+
+    def same(**options):
+        tokens, _ = infer(client, model, "image", array, "BYTES", True, None, **options)
+        return (tokens == expected).all()
+
+    taken = [
+        {"timeout": 0}, {"timeout": 5_000_000}, {"timeout": 2**64 - 1}, {"priority": 1}, {"priority": 2**64 - 1},
+        {"priority": 3, "timeout": 1}, {"sequence_id": 0, "sequence_start": True, "sequence_end": True},
+        {"sequence_id": ""}, {"parameters": {"content_type": "np"}}, {"parameters": {"binary_data": True}},
+    ]
+    for options in taken:
+        check(f"{options} is taken", lambda options=options: same(**options))
+    not_taken = [
+        ({"sequence_id": 7, "sequence_start": True}, "sequence_id"), ({"sequence_id": "a"}, "sequence_id"),
+        ({"timeout": -1}, "timeout"), ({"timeout": 1.5}, "timeout"), ({"priority": "high"}, "priority"),
+        ({"parameters": {"content_type": 1}}, "content_type"), ({"parameters": {"unknown": 1}}, "unknown"),
+    ]
+    for options, name in not_taken:
+        check(f"{options} is refused", lambda options=options, name=name: refused(lambda: same(**options), 400, name))
+
+    def asked(tensor=None, **options):
+        tensor = tensor or InferInput("image", array.shape, "BYTES").set_data_from_numpy(array)
+        output = InferRequestedOutput("tokens", **options)
+        return client.infer(model, [tensor], outputs=[output]).as_numpy("tokens")
+
+    check("classes are refused", lambda: refused(lambda: asked(class_count=3), 400, "classification"))
+
+    def shared_input():
+        tensor = InferInput("image", array.shape, "BYTES")
+        tensor.set_shared_memory("region", 16, offset=4)
+        asked(tensor)
+
+    def shared_output():
+        tensor = InferInput("image", array.shape, "BYTES").set_data_from_numpy(array)
+        output = InferRequestedOutput("tokens")
+        output.set_shared_memory("region", 16)
+        client.infer(model, [tensor], outputs=[output])
+
+    check("shared memory of an input is refused", lambda: refused(shared_input, 400, "shared_memory_region"))
+    check("shared memory of an output is refused", lambda: refused(shared_output, 400, "shared_memory_region"))
 
 
 def main():
@@ -137,6 +182,7 @@ def main():
     with InferenceServerClient(urlsplit(url).netloc, network_timeout=120.0, connection_timeout=30.0) as client:
         check_server(client, model["id"], model["tokens_per_image"])
         check_encoding(client, model["id"] + "-encode", file, tokens)
+        check_parameters(client, model["id"] + "-encode", file, tokens)
         check_decoding(client, model["id"] + "-decode", tokens, picture, encoded["contract"])
     return 1 if failures else 0
 

@@ -43,6 +43,7 @@ enum InferRoute {
             var options = OptionReader(json: inference.parameters)
             isBinary = try inference.wantsBinary(
                 model.output.name, fallback: try options.bool("binary_data_output") ?? false)
+            try options.takeClientRequest()
             self.options = options
             let type = isBinary ? MediaType.octets : MediaType.json
             let headers = request.head.headers

@@ -4,7 +4,7 @@ import JSON
 /// A request of the Open Inference Protocol with the binary tensor data extension: a JSON object, and behind it the
 /// bytes of those tensors that tell a `binary_data_size`, in the order of the tensors.
 ///
-/// Members that the protocol doesn't have are passed over; parameters that nobody reads are refused, for they would
+/// Members that the protocol doesn't have are passed over; parameters that are not known here are refused, for they would
 /// change what the client means.
 public struct InferenceRequest: Sendable {
     /// An output that the request selects.
@@ -107,6 +107,7 @@ extension InferenceRequest.Output {
         name = try members.name()
         var parameters = OptionReader(json: try members.object("parameters") ?? JSONObject())
         isBinary = try parameters.bool("binary_data")
+        try parameters.takeContentType()
         try parameters.finish()
     }
 }

@@ -31,6 +31,7 @@ public struct InferenceTensor: Sendable {
         count = try Self.count(shape)
         var parameters = OptionReader(json: try members.object("parameters") ?? JSONObject())
         let size = try parameters.integer("binary_data_size", in: 0...Int64.max)
+        try parameters.takeClientInput()
         try parameters.finish()
         let data = try members.list("data")
         guard let size else {
