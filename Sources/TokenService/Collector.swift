@@ -34,6 +34,25 @@ func wholeError<Value>(of results: [Result<Value, ServiceError>]) -> ServiceErro
     return nil
 }
 
+/// What an answer that lists its items says of them all: items may fail in it one by one.
+struct ListOutcome: Equatable {
+    /// 200 where an item succeeded. Where all failed, the status that they have in common, or 422.
+    let status: Int
+    /// The code that all failed with, if it is one; `nil` where an item succeeded.
+    let code: String?
+
+    init<Value>(of results: [Result<Value, ServiceError>]) {
+        var failures: [ServiceError] = []
+        for case .failure(let error) in results { failures.append(error) }
+        guard let first = failures.first, failures.count == results.count else {
+            (status, code) = (200, nil)
+            return
+        }
+        status = failures.allSatisfy { $0.status == first.status } ? first.status : 422
+        code = failures.allSatisfy { $0.code == first.code } ? first.code : nil
+    }
+}
+
 /// All values, for answers that have no place for an item's error.
 ///
 /// - Throws: the first error, naming its index.

@@ -114,7 +114,8 @@ enum DecodeRoute {
                     return Answers.pictures(results.map { $0.map(\.file) })
                 }
             }
-            context.send(Responses.ok(output, answer))
+            guard output == MediaType.json else { return context.send(Responses.ok(output, answer)) }
+            context.send(list: answer, ListOutcome(of: results))
         }
     }
 }

@@ -77,7 +77,8 @@ enum EncodeRoute {
                         results, named: body.name, model: model.id, contract: contract, idSpace: space)
                 }
             }
-            context.send(Responses.ok(output, answer))
+            guard output == MediaType.json else { return context.send(Responses.ok(output, answer)) }
+            context.send(list: answer, ListOutcome(of: results))
         }
     }
 }

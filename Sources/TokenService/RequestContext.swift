@@ -121,11 +121,19 @@ final class RequestContext: Sendable {
         send(response, refusal: nil)
     }
 
+    /// Sends a JSON body that lists items, each with its own error if it has one.
+    func send(list body: [UInt8], _ outcome: ListOutcome) {
+        var response = Responses.ok(MediaType.json, body)
+        response.status = outcome.status
+        send(response, refusal: nil, code: outcome.code)
+    }
+
     func fail(_ error: ServiceError) {
         send(Responses.error(error, id: id, path: head.path), refusal: error)
     }
 
-    private func send(_ response: HTTPResponse, refusal: ServiceError?) {
+    /// - Parameter code: what the log tells where there is no refusal.
+    private func send(_ response: HTTPResponse, refusal: ServiceError?, code: String? = nil) {
         var response = response
         let before = state.withLock { state in
             defer { state.isAnswered = true }
@@ -144,7 +152,7 @@ final class RequestContext: Sendable {
         if let log {
             var line = AccessLog.Line(id: id, peer: answer.peer, head: head, response, since: arrival)
             (line.status, line.bytesOut) = (status, answer.isAbandoned ? 0 : line.bytesOut)
-            line.code = refusal?.code
+            line.code = refusal?.code ?? code
             line.bytesIn = bodyBytes
             line.work = before.model.map { .init(model: $0, images: before.images, timings: timings) }
             log.write(line)
