@@ -218,8 +218,10 @@ public final class TokenService: HTTPHandler {
         }
     }
 
+    /// How long a request may wait: what it asks for, and no longer than the operator lets any.
+    ///
     /// - Throws: where `X-Request-Timeout-Ms` isn't a number of milliseconds.
-    private func timeout(of head: HTTPRequestHead) throws(ServiceError) -> Duration {
+    func timeout(of head: HTTPRequestHead) throws(ServiceError) -> Duration {
         let name = "X-Request-Timeout-Ms"
         guard let text = head.headers.first(name) else { return configuration.requestTimeout }
         let isNumber = !text.isEmpty && text.utf8.count <= 9 && text.utf8.allSatisfy { $0 >= 0x30 && $0 <= 0x39 }

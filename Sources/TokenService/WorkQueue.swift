@@ -84,6 +84,9 @@ public final class ByteBudget: Sendable {
         state = Mutex(State(free: max(1, bytes)))
     }
 
+    /// Callers that have found no room yet.
+    var waiting: Int { state.withLock { $0.waiting.count } }
+
     /// Runs `body` while holding `bytes`; more than the whole budget counts as the whole.
     public func hold<R, E: Error>(_ bytes: Int, _ body: () throws(E) -> R) throws(E) -> R {
         let bytes = min(max(0, bytes), capacity)

@@ -96,6 +96,35 @@ import Testing
         #expect(client.service.admission.images == 0)
     }
 
+    /// The operator's limit in seconds, the request's field, what counts in milliseconds.
+    @Test(arguments: [
+        (1, "5000", 1000), (1, "999999999", 1000), (60, "60001", 60_000), (2, "2000", 2000), (2, "1999", 1999),
+        (60, "1", 1), (86_400, "86400000", 86_400_000), (3, nil, 3000),
+    ])
+    func theSmallerTimeoutCounts(limit: Int, field: String?, milliseconds: Int) throws {
+        let client = try Client(loads: false) { $0.requestTimeout = .seconds(limit) }
+        let headers = field.map { [("X-Request-Timeout-Ms", $0)] } ?? []
+        #expect(
+            try client.service.timeout(of: Client.head("POST", "/v1/encode", headers)) == .milliseconds(milliseconds))
+    }
+
+    /// A request that gives itself longer than the operator does is late with those that came after it.
+    @Test func aLongerTimeoutOfARequestsOwnIsCut() throws {
+        let client = try Client { $0.requestTimeout = .seconds(4) }
+        client.gate.close()
+        let running = client.start("POST", "/v1/encode", [], png(1))
+        try #require(client.gate.awaitArrival())
+        let patient = client.start("POST", "/v1/encode", [("X-Request-Timeout-Ms", "999999999")], png(2))
+        #expect(try client.start("POST", "/v1/encode", [], png(3)).get().status == 504)
+        // Expired together with the one before, if not earlier; a later one is told after them both.
+        let last = client.start("POST", "/v1/encode", [("X-Request-Timeout-Ms", "30")], png(3))
+        #expect(try last.get().status == 504)
+        try #require(patient.hasAnswer)
+        #expect(try patient.get().status == 504)
+        client.gate.open()
+        #expect(try running.get().status == 200)
+    }
+
     @Test func deadlinesSpareWhatIsRunning() throws {
         let client = try Client { $0.requestTimeout = .seconds(8) }
         client.gate.close()

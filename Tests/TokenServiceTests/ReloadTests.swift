@@ -33,6 +33,15 @@ extension TokenContract {
         try #require(reload(client).wait(timeout: .now() + 60) == .success)
     }
 
+    /// Of a request that has one image.
+    private func context(_ client: Client) throws -> RequestContext {
+        RequestContext(
+            head: Client.head("POST", "/v1/encode", []), id: "x", deadline: .now + .seconds(60),
+            reservation: try #require(client.service.admission.reserve(1)), answer: HTTPAnswer { _ in },
+            deadlines: Deadlines {}, lifecycle: Lifecycle(), route: "/v1/encode", metrics: client.service.metrics,
+            bodyBytes: 0, crossOrigin: CrossOrigin([]), log: nil)
+    }
+
     @Test func everyRouteTellsOfTheNewModelAtOnce() throws {
         let client = try Client()
         #expect(try client.post("/v1/encode", "image/png", png(3)).headers.first("X-Tessera-Contract") == "aa11")
@@ -86,11 +95,7 @@ extension TokenContract {
         let model = try client.service.model("m")
         try reloaded(client)
         #expect(try used() == 0)
-        let context = RequestContext(
-            head: Client.head("POST", "/v1/encode", []), id: "x", deadline: .now + .seconds(60),
-            reservation: try #require(client.service.admission.reserve(1)), answer: HTTPAnswer { _ in },
-            deadlines: Deadlines {}, lifecycle: Lifecycle(), route: "/v1/encode", metrics: client.service.metrics,
-            bodyBytes: 0, crossOrigin: CrossOrigin([]), log: nil)
+        let context = try context(client)
         let done = DispatchSemaphore(value: 0)
         let image = RGBImage(width: 16, height: 16, pixels: [UInt8](repeating: 10, count: 768))
         client.service.run(.encode(image, EncodeOptions()), on: model, for: context) { result in
@@ -106,6 +111,56 @@ extension TokenContract {
         #expect(try used() == 0)
         _ = try client.post("/v1/encode", "image/png", png(3))
         #expect(try used() == 1)
+    }
+
+    /// What an image of the earlier model does, between those of the later one.
+    enum Late: String, CaseIterable {
+        case encode, reconstruct, decode, encodeTwice, encodeAndReconstruct
+
+        func work(_ grey: UInt8) -> [Job.Work] {
+            let image = RGBImage(width: 16, height: 16, pixels: [UInt8](repeating: grey, count: 768))
+            let encode = Job.Work.encode(image, EncodeOptions())
+            let reconstruct = Job.Work.reconstruct(image, EncodeOptions(), DecodeOptions())
+            switch self {
+            case .encode: return [encode]
+            case .reconstruct: return [reconstruct]
+            case .decode: return [.decode([10, 10, 10, 10], DecodeOptions())]
+            case .encodeTwice: return [encode, encode]
+            case .encodeAndReconstruct: return [encode, reconstruct]
+            }
+        }
+    }
+
+    /// The later model's window of codes goes on as if the earlier one's late images had not been.
+    @Test(arguments: Late.allCases) func anEarlierModelsImagesLeaveTheLaterOnesWindow(late: Late) throws {
+        let client = try Client()
+        func page() throws -> [Double?] {
+            let page = try MetricsPage(text(client.get("/metrics")))
+            return ["tessera_codes_used", "tessera_code_perplexity"].map { page.value($0, ["model": "m"]) }
+        }
+        func encode(_ grey: UInt8) throws {
+            #expect(try client.post("/v1/encode", "image/png", png(grey)).status == 200)
+        }
+        try encode(9)
+        #expect(try page() == [1, 1])
+        let model = try client.service.model("m")
+        try reloaded(client)
+        // The later model has 8 codes: the fake's tokens of these greys are below them.
+        try encode(1)
+        try encode(2)
+        #expect(try page() == [2, 2])
+        for work in late.work(12) {
+            let done = DispatchSemaphore(value: 0)
+            client.service.run(work, on: model, for: try context(client)) { result in
+                #expect(throws: Never.self) { try result.get() }
+                done.signal()
+            }
+            #expect(done.wait(timeout: .now() + 60) == .success)
+        }
+        #expect(try page() == [2, 2])
+        try encode(3)
+        try encode(4)
+        #expect(try page() == [4, 4])
     }
 
     @Test func aServiceThatStopsIsNotReloaded() throws {
