@@ -3,6 +3,7 @@ import TokenService
 
 func checkJSON(_ bytes: [UInt8]) throws(FuzzFailure) {
     let shifted = ([0x5B] + bytes).dropFirst()
+    let extended = try? JSONValue.parse(bytes, extensions: [.byteOrderMark, .nonFiniteNumbers])
     let value: JSONValue
     do throws(JSONError) {
         value = try JSONValue.parse(bytes)
@@ -13,6 +14,7 @@ func checkJSON(_ bytes: [UInt8]) throws(FuzzFailure) {
         return
     }
     try require(refusal(shifted) == nil, "a slice is refused")
+    try require(extended == value, "with extensions it is read otherwise")
     let text = value.write()
     guard let again = try? JSONValue.parse(text) else { throw FuzzFailure(description: "what was written is refused") }
     // Equality of strings disregards how their characters are composed; their bytes don't.

@@ -10,21 +10,40 @@ public struct ConfigNode: Sendable, Equatable {
     static let sizeLimit = 1 << 20
     static let depthLimit = 64
 
-    /// Reads a file of at most 1 MiB: JSON where its name ends in `.json` or its first character is `{`, else YAML.
+    /// Reads a file of at most 1 MiB: JSON where its name ends in `.json` or its first character is `{`, else YAML. JSON
+    /// may have `NaN` and infinities, which Python writes; a byte order mark of UTF-8 is skipped.
+    ///
+    /// - Returns: an object; null for YAML without content.
     public static func load(path: String) throws(CheckpointError) -> ConfigNode {
         let file = try MappedFile(path: path)
         guard file.bytes.count <= sizeLimit else {
             throw .config(path: path, reason: "\(file.bytes.count) bytes; expected at most \(sizeLimit)")
         }
         let bytes = Array(file.bytes)
-        let first = bytes.first { $0 > 0x20 }
-        if path.hasSuffix(".json") || first == UInt8(ascii: "{") && !path.hasSuffix(".yaml") {
-            do {
-                return ConfigNode(try JSONValue.parse(bytes, maxDepth: depthLimit))
-            } catch {
-                throw .config(path: path, reason: "JSON \(error)")
-            }
+        let mark = ByteOrderMark(startOf: bytes)
+        if let refusal = mark?.refusal { throw .config(path: path, reason: refusal) }
+        let text = bytes.dropFirst(mark?.bytes.count ?? 0)
+        let isJSON =
+            path.hasSuffix(".json") || text.first { $0 > 0x20 } == UInt8(ascii: "{") && !path.hasSuffix(".yaml")
+        // With the mark, so that the places in errors are those of the file.
+        let node = isJSON ? try json(bytes, path) : try yaml(text, path)
+        guard node.value.objectValue != nil || node.isNull && !isJSON else {
+            throw .config(
+                path: path, reason: "\(isJSON ? "JSON" : "YAML") holds \(node.value.kind), expected names and values")
         }
+        return node
+    }
+
+    private static func json(_ bytes: [UInt8], _ path: String) throws(CheckpointError) -> ConfigNode {
+        do {
+            return ConfigNode(
+                try JSONValue.parse(bytes, maxDepth: depthLimit, extensions: [.byteOrderMark, .nonFiniteNumbers]))
+        } catch {
+            throw .config(path: path, reason: "JSON \(error)")
+        }
+    }
+
+    private static func yaml(_ bytes: ArraySlice<UInt8>, _ path: String) throws(CheckpointError) -> ConfigNode {
         guard let text = String(validating: bytes, as: UTF8.self) else {
             throw .config(path: path, reason: "not UTF-8")
         }
@@ -51,4 +70,19 @@ public struct ConfigNode: Sendable, Equatable {
     public var int: Int? { value.intValue ?? value.doubleValue.flatMap { Int(exactly: $0) } }
 
     public var list: [ConfigNode]? { value.arrayValue?.map(ConfigNode.init) }
+
+    /// - Parameter members: those that the model is made by, each with the names of those around it: "model.num_code".
+    /// - Throws: where one of them, or an element of its list, is infinite or NaN, which no setting may be. One that isn't
+    ///   read may be either.
+    public func requireFinite(_ members: [String], in path: String) throws(CheckpointError) {
+        for member in members {
+            let node = member.split(separator: ".").reduce(self as ConfigNode?) { $0?[String($1)] }
+            for (index, item) in (node?.list ?? node.map { [$0] } ?? []).enumerated() {
+                guard let number = item.double, !number.isFinite else { continue }
+                let place = node?.list == nil ? member : "\(member)[\(index)]"
+                let found = number.isNaN ? "NaN" : number > 0 ? "Infinity" : "-Infinity"
+                throw .config(path: path, reason: "\(place) is \(found), expected a finite number")
+            }
+        }
+    }
 }

@@ -6,6 +6,9 @@ extension JSONParser {
         let start = position
         let negative = next == UInt8(ascii: "-")
         if negative { position += 1 }
+        if negative, next == UInt8(ascii: "I"), extensions.contains(.nonFiniteNumbers) {
+            return try parseWord("Infinity", .number(-.infinity))
+        }
         var fits = true
         var magnitude: UInt64 = 0
         let first = position
@@ -62,7 +65,7 @@ extension JSONParser {
             throw JSONError(offset: start, message: "a number of more than \(Self.maxNumberLength) characters")
         }
         let text = String(decoding: UnsafeBufferPointer(rebasing: bytes[start..<position]), as: UTF8.self)
-        guard let value = Double(text), value.isFinite else {
+        guard let value = Double(text), value.isFinite || extensions.contains(.nonFiniteNumbers) else {
             throw JSONError(offset: start, message: "a number beyond the range of a double")
         }
         return value

@@ -6,28 +6,31 @@ extension JSONValue {
     ///   - maxDepth: arrays and objects within each other.
     ///   - maxValues: values in all; bounds the memory that a text takes as a tree, which a byte count doesn't
     ///     (`[1,1,…` takes twelve times its size).
+    ///   - extensions: what is read beyond RFC 8259's grammar.
     public static func parse(
-        _ bytes: [UInt8], maxDepth: Int = 64, maxValues: Int = 1 << 20
+        _ bytes: [UInt8], maxDepth: Int = 64, maxValues: Int = 1 << 20, extensions: JSONExtensions = []
     ) throws(JSONError) -> JSONValue {
         try bytes.withUnsafeBufferPointer { (buffer) throws(JSONError) in
-            try parse(buffer, maxDepth: maxDepth, maxValues: maxValues)
+            try parse(buffer, maxDepth: maxDepth, maxValues: maxValues, extensions: extensions)
         }
     }
 
     /// As `parse` of an array of bytes; offsets in errors count from the start of the slice.
     public static func parse(
-        _ bytes: ArraySlice<UInt8>, maxDepth: Int = 64, maxValues: Int = 1 << 20
+        _ bytes: ArraySlice<UInt8>, maxDepth: Int = 64, maxValues: Int = 1 << 20, extensions: JSONExtensions = []
     ) throws(JSONError) -> JSONValue {
         try bytes.withUnsafeBufferPointer { (buffer) throws(JSONError) in
-            try parse(buffer, maxDepth: maxDepth, maxValues: maxValues)
+            try parse(buffer, maxDepth: maxDepth, maxValues: maxValues, extensions: extensions)
         }
     }
 
     /// As `parse` of an array of bytes.
     public static func parse(
-        _ bytes: UnsafeBufferPointer<UInt8>, maxDepth: Int = 64, maxValues: Int = 1 << 20
+        _ bytes: UnsafeBufferPointer<UInt8>, maxDepth: Int = 64, maxValues: Int = 1 << 20,
+        extensions: JSONExtensions = []
     ) throws(JSONError) -> JSONValue {
-        var parser = JSONParser(bytes: bytes, depthLeft: maxDepth, maxDepth: maxDepth, valuesLeft: maxValues)
+        var parser = JSONParser(
+            bytes: bytes, depthLeft: maxDepth, maxDepth: maxDepth, valuesLeft: maxValues, extensions: extensions)
         return try parser.parseText()
     }
 }
@@ -39,23 +42,34 @@ struct JSONParser {
     var depthLeft: Int
     let maxDepth: Int
     var valuesLeft: Int
+    let extensions: JSONExtensions
 
-    init(bytes: UnsafeBufferPointer<UInt8>, depthLeft: Int, maxDepth: Int, valuesLeft: Int) {
+    init(
+        bytes: UnsafeBufferPointer<UInt8>, depthLeft: Int, maxDepth: Int, valuesLeft: Int, extensions: JSONExtensions
+    ) {
         self.bytes = bytes
         self.depthLeft = depthLeft
         self.maxDepth = maxDepth
         self.valuesLeft = valuesLeft
+        self.extensions = extensions
     }
 
     /// The next byte, `nil` at the end.
     var next: UInt8? { position < bytes.count ? bytes[position] : nil }
 
     mutating func parseText() throws(JSONError) -> JSONValue {
+        try skipByteOrderMark()
         skipSpace()
         let value = try parseValue()
         skipSpace()
         guard position == bytes.count else { throw unexpected("the end of the text") }
         return value
+    }
+
+    private mutating func skipByteOrderMark() throws(JSONError) {
+        guard let mark = ByteOrderMark(startOf: bytes) else { return }
+        if let refusal = mark.refusal { throw JSONError(offset: 0, message: refusal) }
+        if extensions.contains(.byteOrderMark) { position = mark.bytes.count }
     }
 
     mutating func skipSpace() {
@@ -85,6 +99,10 @@ struct JSONParser {
         case UInt8(ascii: "t"): return try parseWord("true", .bool(true))
         case UInt8(ascii: "f"): return try parseWord("false", .bool(false))
         case UInt8(ascii: "n"): return try parseWord("null", .null)
+        case UInt8(ascii: "N") where extensions.contains(.nonFiniteNumbers):
+            return try parseWord("NaN", .number(.nan))
+        case UInt8(ascii: "I") where extensions.contains(.nonFiniteNumbers):
+            return try parseWord("Infinity", .number(.infinity))
         default: throw unexpected("a value")
         }
     }
@@ -103,7 +121,7 @@ struct JSONParser {
         return value
     }
 
-    private mutating func parseWord(_ word: StaticString, _ value: JSONValue) throws(JSONError) -> JSONValue {
+    mutating func parseWord(_ word: StaticString, _ value: JSONValue) throws(JSONError) -> JSONValue {
         for index in 0..<word.utf8CodeUnitCount {
             guard next == word.utf8Start[index] else { throw unexpected("'\(word)'") }
             position += 1

@@ -157,7 +157,7 @@ func jsonObject(_ request: HTTPRequest) throws(ServiceError) -> JSONObject {
 func jsonObject(_ text: ArraySlice<UInt8>) throws(ServiceError) -> JSONObject {
     let value: JSONValue
     do throws(JSONError) {
-        value = try JSONValue.parse(text)
+        value = try JSONValue.parse(text, extensions: .byteOrderMark)
     } catch {
         throw ServiceError(error)
     }

@@ -32,7 +32,7 @@ public enum TokenFile {
 
     private static func parse(_ bytes: [UInt8]) throws(ServiceError) -> JSONValue {
         do throws(JSONError) {
-            return try JSONValue.parse(bytes)
+            return try JSONValue.parse(bytes, extensions: .byteOrderMark)
         } catch {
             throw ServiceError(
                 400, "invalid_json",

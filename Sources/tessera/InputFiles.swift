@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import JSON
 
 /// What commands read: files, and pipes and devices by their names too (`<(…)`, `/dev/stdin`).
 extension Files {
@@ -17,6 +18,16 @@ extension Files {
         guard descriptor >= 0 else { throw systemError(path) }
         defer { close(descriptor) }
         return try read(descriptor, path, limit)
+    }
+
+    /// A text in UTF-8, not checked to be that, without the byte order mark that it may begin with.
+    ///
+    /// - Parameter limit: as of `read`.
+    static func text(_ path: String, limit: Int) throws -> ArraySlice<UInt8> {
+        let bytes = try read(path, limit: limit)
+        let mark = ByteOrderMark(startOf: bytes)
+        if let refusal = mark?.refusal { throw CommandFailure("\(path): \(refusal)") }
+        return bytes.dropFirst(mark?.bytes.count ?? 0)
     }
 
     private static func read(_ descriptor: Int32, _ path: String, _ limit: Int) throws -> [UInt8] {

@@ -16,7 +16,7 @@ enum KeyFile {
         guard file != nil || !listed.isEmpty else { return nil }
         var keys: [String] = []
         if let file {
-            keys += try parse(String(decoding: Files.read(file, limit: sizeLimit), as: UTF8.self), from: file)
+            keys += try parse(String(decoding: Files.text(file, limit: sizeLimit), as: UTF8.self), from: file)
         }
         if !listed.isEmpty { keys += try parse(list: listed) }
         return keys

@@ -40,6 +40,8 @@ struct DCAELoading {
             ("attention_head_dim", "32"), ("decoder_norm_types", "rms_norm"), ("decoder_act_fns", "silu"),
             ("encoder_norm_types", "rms_norm"), ("encoder_act_fns", "silu"),
         ]
+        try config.requireFinite(
+            expected.map(\.0) + ["latent_channels", "encoder_layers_per_block", "decoder_layers_per_block"], in: path)
         for (name, value) in expected {
             guard let node = config[name], !node.isNull else { continue }
             let found = node.list ?? [node]

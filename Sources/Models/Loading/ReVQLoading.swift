@@ -12,7 +12,13 @@ struct ReVQLoading {
 
     private static let buffers = ["index_offset", "count"]
 
+    /// What is read of the configuration; what isn't may be anything.
+    private static let members =
+        ["num_code", "num_group", "tokens_per_data"].map { "model.quantizer.\($0)" }
+        + ["model.input_data_size", "model.decoder.TYPE"]
+
     func load(_ origin: WeightOrigin) throws -> LoadedModel {
+        try config.requireFinite(Self.members, in: configPath)
         let (precision, warning) = source.feasiblePrecision
         let vae = try DCAELoading(folder: source.vae ?? source.folder + "/vae", precision.arithmetic, origin)
         let preprocessor = try CheckpointFile(path: source.preprocessor ?? folder.preprocessor())

@@ -11,7 +11,22 @@ struct SFTokLoading {
     /// Buffers that old and new releases carry and nobody needs.
     private static let buffers = ["quantize.index_offset", "index_offset", "count"]
 
+    /// What is read of the configuration; what isn't may be anything.
+    private var members: [String] {
+        let sampler = samplerName.map { name in
+            ["num_steps", "randomize_temperature", "softmax_temperature_annealing"].map { "model.\(name).\($0)" }
+        }
+        let sizes = ["codebook_size", "token_size", "num_latent_tokens"].map { "model.vq_model.\($0)" }
+        return (sampler ?? []) + sizes + ["dataset.preprocessing.crop_size"]
+    }
+
+    /// `generator` if `model` has it (the authors' code), else `decoder` (the published files).
+    private var samplerName: String? {
+        ["generator", "decoder"].first { config["model"]?[$0].map { !$0.isNull } ?? false }
+    }
+
     func load(_ origin: WeightOrigin) throws -> LoadedModel {
+        try config.requireFinite(members, in: configPath)
         let (precision, warning) = source.feasiblePrecision
         try origin.check([SourceFile("weights", file)])
         let root = LayerScope(file: file, precision.arithmetic, origin)
@@ -41,10 +56,9 @@ struct SFTokLoading {
         name == "decoder.embedding_positional_embedding" ? "decoder.learnable_embedding_positional_embedding" : name
     }
 
-    /// `model.generator` if there (the authors' code), else `model.decoder` (the published files), else the defaults.
+    /// What the configuration gives, else the defaults.
     private func sampling() throws -> Sampling {
-        let nodes = ["generator", "decoder"].compactMap { config["model"]?[$0] }
-        let node = nodes.first { !$0.isNull }
+        let node = samplerName.flatMap { config["model"]?[$0] }
         let steps = try setting("num_steps", node, \.int, "an integer") ?? 8
         let temperature = try setting("randomize_temperature", node, \.double, "a number") ?? 1
         let annealing = try setting("softmax_temperature_annealing", node, \.bool, "true or false") ?? false

@@ -45,7 +45,7 @@ struct CacheManifest {
         let (bytes, _) = try naming(path) { () throws(TrainingError) in try PictureFile.read(path, limit: 1 << 20) }
         let value: JSONValue
         do {
-            value = try JSONValue.parse(bytes)
+            value = try JSONValue.parse(bytes, extensions: .byteOrderMark)
         } catch {
             throw TrainingError("\(path): not a latent cache's manifest: \(error); use another folder")
         }

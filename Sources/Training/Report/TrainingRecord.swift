@@ -76,7 +76,8 @@ extension TrainingRecord {
     package init(parsing line: ArraySlice<UInt8>) throws(TrainingRecordError) {
         let object: JSONObject
         do throws(JSONError) {
-            guard let members = try JSONValue.parse(line, maxDepth: 8, maxValues: 256).objectValue else {
+            let value = try JSONValue.parse(line, maxDepth: 8, maxValues: 256, extensions: .byteOrderMark)
+            guard let members = value.objectValue else {
                 throw JSONError(offset: 0, message: "expected an object")
             }
             object = members
