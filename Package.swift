@@ -107,7 +107,7 @@ let package = Package(
             [
                 "HTTPServer", "HTTPWire", "ImageInput", "JSON", "Batching", "TokenizerCore", "Models", "Recipe",
                 "MetricsReader", "SocketClient", logging,
-            ]),
+            ], exclude: ["Fixtures"]),
         tests(
             "Training",
             ["Models", "Checkpoint", "Tensor", "CKernels", "ImageInput", "JSON", "TokenizerCore", "Recipe"],

@@ -1,4 +1,4 @@
-/// RFC 4648, section 4: padded, nothing outside the alphabet.
+/// RFC 4648, section 4: padded, nothing outside the alphabet (3.3).
 package enum Base64 {
     package struct Failure: Error, Equatable {
         /// In characters from the start.
@@ -21,17 +21,14 @@ package enum Base64 {
     }
 
     private static func result(_ text: UnsafeBufferPointer<UInt8>) -> Result<[UInt8], Failure> {
-        guard text.count % 4 == 0 else {
-            return .failure(
-                lineBreak(text)
-                    ?? Failure(offset: text.count, message: "\(text.count) characters, expected a multiple of 4"))
-        }
         let padding = text.suffix(2).reversed().prefix { $0 == UInt8(ascii: "=") }.count
         let digits = text.count - padding
         return values.withUnsafeBufferPointer { values in
-            for index in 0..<digits where values[Int(text[index])] == 255 {
+            // A wrong character first: one too many, such as a line feed, makes the length wrong too.
+            for index in 0..<digits where values[Int(text[index])] == 255 { return .failure(wrong(index, in: text)) }
+            guard text.count % 4 == 0 else {
                 return .failure(
-                    lineBreak(text) ?? Failure(offset: index, message: "a character outside the base64 alphabet"))
+                    Failure(offset: text.count, message: "\(text.count) characters, expected a multiple of 4"))
             }
             let bytes = [UInt8](unsafeUninitializedCapacity: text.count / 4 * 3) { out, count in
                 count = 0
@@ -49,11 +46,33 @@ package enum Base64 {
         }
     }
 
-    /// What `base64` writes unless told not to, at the end at least.
-    private static func lineBreak(_ text: UnsafeBufferPointer<UInt8>) -> Failure? {
-        text.firstIndex { $0 == 0x0A || $0 == 0x0D }.map {
-            Failure(offset: $0, message: "a line break, expected none, not at the end either")
+    /// What is wrong with a character that isn't of the alphabet.
+    private static func wrong(_ index: Int, in text: UnsafeBufferPointer<UInt8>) -> Failure {
+        let message =
+            switch text[index] {
+            // What `base64` writes unless told not to, at the end at least.
+            case 0x0A, 0x0D: "a line break, expected none, not at the end either"
+            case UInt8(ascii: "="): "'=' before the end, expected padding at the end only, one or two of it"
+            case UInt8(ascii: "-"), UInt8(ascii: "_"):
+                "'\(Character(UnicodeScalar(text[index])))' of the URL-safe alphabet, expected the standard one with '+' "
+                    + "and '/' (RFC 4648, section 4)"
+            default: "\(named(text[index...])), a character outside the base64 alphabet"
+            }
+        return Failure(offset: index, message: message)
+    }
+
+    /// The character at the start of `text`, which need not be valid UTF-8.
+    private static func named(_ text: Slice<UnsafeBufferPointer<UInt8>>) -> String {
+        var bytes = text.prefix(4).makeIterator()
+        var decoder = UTF8()
+        guard case .scalarValue(let scalar) = decoder.decode(&bytes) else {
+            let digits = String(text.first ?? 0, radix: 16, uppercase: true)
+            return "byte 0x\(digits.count < 2 ? "0" : "")\(digits)"
         }
+        if scalar == " " { return "a space" }
+        if scalar.value > 0x20, scalar.value < 0x7F { return "'\(Character(scalar))'" }
+        let digits = String(scalar.value, radix: 16, uppercase: true)
+        return "U+\(String(repeating: "0", count: max(0, 4 - digits.count)))\(digits)"
     }
 
     package static func encode(_ bytes: [UInt8]) -> String {
@@ -84,15 +103,17 @@ extension Base64 {
         do {
             return try decode(utf8.dropFirst(offset))
         } catch {
+            // What stands before the data may have characters of more than a byte.
+            let start = String(decoding: utf8.prefix(offset), as: UTF8.self).unicodeScalars.count
             throw ServiceError(
-                400, "invalid_base64", "base64 at character \(offset + error.offset): \(error.message)", param: "input")
+                400, "invalid_base64", "base64 at character \(start + error.offset): \(error.message)", param: "input")
         }
     }
 
     /// Where the data of a data: URL begins; 0 for bare base64.
     private static func dataStart(_ text: String.UTF8View) throws(ServiceError) -> Int {
         let head = String(decoding: text.prefix(256), as: UTF8.self)
-        guard let colon = head.firstIndex(of: ":") else { return 0 }
+        guard let colon = head.firstIndex(of: ":"), isScheme(head[..<colon]) else { return 0 }
         guard head[..<colon].lowercased() == "data" else {
             throw ServiceError(
                 400, "url_not_fetched",
@@ -103,5 +124,13 @@ extension Base64 {
                 400, "invalid_data_url", "'\(shortened(head, to: 32))': expected data:image/…;base64,…", param: "input")
         }
         return head.utf8.distance(from: head.startIndex, to: comma) + 1
+    }
+
+    /// Whether what stands before a colon can be a URL's scheme (RFC 3986, 3.1), none of which is as long as base64 is.
+    private static func isScheme(_ text: Substring) -> Bool {
+        let bytes = text.utf8
+        guard bytes.count <= 32, let first = bytes.first, UnicodeScalar(first).properties.isAlphabetic, first < 0x80
+        else { return false }
+        return bytes.allSatisfy { $0 < 0x80 && (values[Int($0)] < 62 || "+-.".utf8.contains($0)) }
     }
 }

@@ -44,7 +44,9 @@ package enum Npy {
         package let values: [Int64]
     }
 
-    /// Reads integers of any size, signed or not, in either byte order.
+    /// Reads integers of any size, signed or not, in either byte order, as `numpy.load` does. Refused here are what tokens
+    /// never are (floats, booleans, texts, objects, structures), several rows in Fortran's order, bytes behind the values,
+    /// and what no version of NumPy writes in a header though Python would read it.
     ///
     /// - Parameters:
     ///   - limit: of values.
@@ -53,7 +55,7 @@ package enum Npy {
         _ bytes: [UInt8], limit: Int, check: ([Int]) throws(ServiceError) -> Void = { _ in }
     ) throws(ServiceError) -> Integers {
         let (text, dataStart) = try header(bytes)
-        let header = try NpyHeader(text)
+        let header = try NpyHeader(text, version: bytes[6])
         let (type, shape) = (try elementType(header), header.shape)
         // Column-major rows would need turning over; a single row is the same either way.
         guard !header.isFortranOrder || shape.count < 2 || shape[0] <= 1 else {
@@ -67,12 +69,15 @@ package enum Npy {
             count = product
         }
         let data = bytes[dataStart...]
-        let (expected, overflow) = count.multipliedReportingOverflow(by: layout(type).bytes)
+        let (expected, overflow) = count.multipliedReportingOverflow(by: type.bytes)
         guard !overflow, data.count == expected else {
-            throw bad("\(data.count) bytes of data, expected \(expected) for shape \(shape) of '\(type)'")
+            throw bad("\(data.count) bytes of data, expected \(expected) for shape \(shape) of '\(header.descr)'")
         }
-        return Integers(shape: shape, values: try values(data, type: type, count: count))
+        return Integers(shape: shape, values: values(data, type: type, count: count))
     }
+
+    /// Bytes of a header, as many as `numpy.load` takes.
+    private static let mostHeader = 10_000
 
     static func bad(_ why: String) -> ServiceError {
         ServiceError(400, "invalid_npy", "this is not an .npy file that is read here: \(why)")
@@ -89,41 +94,42 @@ package enum Npy {
         let start = isLong ? 12 : 10
         var length = Int(bytes[8]) | Int(bytes[9]) << 8
         if isLong { length |= Int(bytes[10]) << 16 | Int(bytes[11]) << 24 }
-        guard length <= min(bytes.count - start, 65_536) else { throw bad("its header of \(length) bytes is cut off") }
+        guard length <= mostHeader else {
+            throw bad("its header has \(length) bytes, expected at most \(mostHeader)")
+        }
+        guard length <= bytes.count - start else { throw bad("its header of \(length) bytes is cut off") }
         guard let text = String(validating: bytes[start..<(start + length)], as: UTF8.self) else {
             throw bad("its header is not text")
         }
         return (text, start + length)
     }
 
-    private static func elementType(_ header: NpyHeader) throws(ServiceError) -> String {
-        let parts = Array(header.descr.utf8)
-        let isKnown =
-            parts.count == 3 && "<>|=".utf8.contains(parts[0]) && "iu".utf8.contains(parts[1])
-            && "1248".utf8.contains(parts[2])
-        guard isKnown else { throw bad("values of type '\(shortened(header.descr))', expected integers") }
-        return header.descr
-    }
-
-    private static func layout(_ type: String) -> (isBig: Bool, isSigned: Bool, bytes: Int) {
-        let parts = Array(type.utf8)
-        return (parts[0] == UInt8(ascii: ">"), parts[1] == UInt8(ascii: "i"), Int(parts[2] - 0x30))
+    private static func elementType(_ header: NpyHeader) throws(ServiceError) -> NpyInteger {
+        guard let type = NpyInteger(header.descr) else {
+            throw bad("values of type '\(shortened(header.descr))', expected integers")
+        }
+        return type
     }
 
     /// - Parameters:
     ///   - data: `count` values of `type`, no more and no less.
     ///   - type: NumPy's name of an integer type: "<i4".
     static func values(_ data: ArraySlice<UInt8>, type: String, count: Int) throws(ServiceError) -> [Int64] {
-        let (isBig, isSigned, size) = layout(type)
+        guard let type = NpyInteger(type) else { throw bad("values of type '\(shortened(type))', expected integers") }
+        return values(data, type: type, count: count)
+    }
+
+    private static func values(_ data: ArraySlice<UInt8>, type: NpyInteger, count: Int) -> [Int64] {
+        let size = type.bytes
         var values: [Int64] = []
         values.reserveCapacity(count)
         for index in 0..<count {
             let start = data.startIndex + index * size
             var bits: UInt64 = 0
             for byte in 0..<size {
-                bits = bits << 8 | UInt64(data[isBig ? start + byte : start + size - 1 - byte])
+                bits = bits << 8 | UInt64(data[type.isBig ? start + byte : start + size - 1 - byte])
             }
-            if isSigned {
+            if type.isSigned {
                 let shift = 64 - 8 * size
                 values.append(Int64(bitPattern: bits << UInt64(shift)) >> Int64(shift))
             } else {

@@ -1,5 +1,6 @@
-/// The header of an array file: a dictionary as Python writes it, with just these members, each once. What NumPy
-/// refuses is refused here: a file that only one of the two reads is no file to keep.
+/// The header of an array file: a dictionary as Python 2 and 3 write it, with just these members, each once, in any
+/// order. What NumPy refuses is refused here: a file that only one of the two reads is no file to keep. Not read, though
+/// NumPy does: a member twice, comments, escapes in a text, texts in pieces, sizes in any form but decimal digits.
 struct NpyHeader {
     /// NumPy's name of the elements' type.
     let descr: String
@@ -14,8 +15,9 @@ struct NpyHeader {
 
     private static let names = ["descr", "fortran_order", "shape"]
 
-    init(_ text: String) throws(ServiceError) {
-        var reader = LiteralReader(text)
+    /// - Parameter version: the file's; up to 2 a number may end in Python 2's `L`.
+    init(_ text: String, version: UInt8) throws(ServiceError) {
+        var reader = LiteralReader(text, hasLongs: version <= 2)
         var members: [String: Value] = [:]
         try reader.take("{")
         while !reader.skip("}") {
@@ -72,12 +74,17 @@ struct NpyHeader {
 /// Goes over a literal of Python's, word by word.
 private struct LiteralReader {
     private let text: [Unicode.Scalar]
+    /// Whether a number may end in `L`.
+    private let hasLongs: Bool
     private var position = 0
 
-    init(_ text: String) { self.text = Array(text.unicodeScalars) }
+    init(_ text: String, hasLongs: Bool) {
+        self.text = Array(text.unicodeScalars)
+        self.hasLongs = hasLongs
+    }
 
     private mutating func skipSpace() {
-        while position < text.count, " \t\r\n".unicodeScalars.contains(text[position]) { position += 1 }
+        while position < text.count, " \t\r\n\u{C}".unicodeScalars.contains(text[position]) { position += 1 }
     }
 
     /// Whether `word` came next; it is passed over then.
@@ -92,9 +99,14 @@ private struct LiteralReader {
         guard skip(word) else { throw unexpected("'\(word)'") }
     }
 
-    /// A text in quotes of either kind, without escapes, which neither names nor types have.
+    /// A text in quotes of either kind, behind a `u` or not, without escapes, which neither names nor types have.
     mutating func string(_ expected: String) throws(ServiceError) -> String {
         skipSpace()
+        let quote = position + 1
+        if quote < text.count, "uU".unicodeScalars.contains(text[position]), "'\"".unicodeScalars.contains(text[quote])
+        {
+            position = quote
+        }
         guard position < text.count, text[position] == "'" || text[position] == "\"",
             let end = text[(position + 1)...].firstIndex(of: text[position])
         else { throw unexpected(expected) }
@@ -113,6 +125,7 @@ private struct LiteralReader {
             throw unexpected("a size in 'shape'")
         }
         position += digits.count
+        if hasLongs { _ = skip("L") }
         return size
     }
 
