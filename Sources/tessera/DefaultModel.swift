@@ -27,7 +27,7 @@ enum DefaultModel {
         guard texts.count < 2 else {
             throw CommandFailure("\(variable) names \(texts.count) models; expected one, or \(expected)")
         }
-        if let text = texts.first { return try ModelSource(parsing: text, from: variable) }
+        if let text = texts.first { return try ModelSource(parsing: text, from: variable, isFolder: exists) }
         return try builtIn(executable: executable, exists: exists, expected: expected)
     }
 

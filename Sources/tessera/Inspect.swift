@@ -24,6 +24,7 @@ struct Inspect: ParsableCommand {
     @OptionGroup var locations: ModelLocations
 
     func run() throws {
+        ModelLocations.warn(threads: locations.threads)
         do {
             let source = try locations.source(model, expected: "FOLDER")
             let description = try ModelLoader.load(source, threads: locations.threads).description

@@ -22,6 +22,18 @@ struct ModelLocations: ParsableArguments {
 
     func validate() throws { try Self.check(threads: threads) }
 
+    /// - Returns: what is to be told of more computing threads than processors; `nil`: nothing.
+    static func warning(threads: Int?, processors: Int = ModelLoader.availableProcessors) -> String? {
+        guard let threads, threads > processors else { return nil }
+        return "--threads is \(threads), more than the \(processors) processors that this process may use: "
+            + "\(threads) threads are used, which take turns and are slower than \(processors)"
+    }
+
+    /// Tells of more computing threads than processors.
+    static func warn(threads: Int?) {
+        if let warning = warning(threads: threads) { standardError("warning: \(warning)") }
+    }
+
     static func check(threads: Int?) throws {
         if let threads, !(1...1024).contains(threads) {
             throw ValidationError("--threads is \(threads), expected 1 to 1024")
@@ -42,14 +54,16 @@ struct ModelLocations: ParsableArguments {
 struct LocalModel: ParsableArguments {
     @Option(
         help: """
-            The model: [ID=]FOLDER[,vae=FOLDER][,preprocessor=FILE][,precision=WORD] (default: \(DefaultModel.variable), else the \
-            built-in one).
+            The model: [ID=]FOLDER[,vae=FOLDER][,preprocessor=FILE][,precision=WORD]; up to the first comma a folder where \
+            there is one of that name, equals sign and all, else split at the first equals sign (default: \
+            \(DefaultModel.variable), else the built-in one).
             """)
     var model: String?
 
     @OptionGroup var locations: ModelLocations
 
     func load() throws -> LoadedModel {
+        ModelLocations.warn(threads: locations.threads)
         let loaded = try ModelLoader.load(locations.source(model), threads: locations.threads)
         for warning in loaded.description.warnings { standardError("warning: \(warning)") }
         return loaded

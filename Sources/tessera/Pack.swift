@@ -40,6 +40,7 @@ struct Pack: ParsableCommand {
     var check = false
 
     func run() throws {
+        ModelLocations.warn(threads: locations.threads)
         let source = try locations.source(model, expected: "FOLDER")
         let clock = ContinuousClock()
         let start = clock.now

@@ -81,6 +81,7 @@ struct Serve: ParsableCommand {
         if settings.models.isEmpty, let source = sources.first {
             logger.info("no model is named: serving \(source.id) from \(source.folder)")
         }
+        if let warning = ModelLocations.warning(threads: settings.threads) { logger.warning("\(warning)") }
         let known = keys.map { APIKeys($0) }
         let service = TokenService(configuration: settings.serviceConfiguration(keys: known, logger: logger))
         let server = HTTPServer(configuration: settings.serverConfiguration, handler: service)
@@ -144,8 +145,8 @@ struct Serve: ParsableCommand {
     private static func metadata(_ description: ModelDescription) -> Logger.Metadata {
         let contract = description.contract
         return [
-            "architecture": "\(contract.architecture)", "tokens": "\(contract.tokensPerImage)",
-            "codes": "\(contract.codebookSize)", "precision": "\(contract.precision.rawValue)",
+            "architecture": "\(contract.architecture)", "tokens": .stringConvertible(contract.tokensPerImage),
+            "codes": .stringConvertible(contract.codebookSize), "precision": "\(contract.precision.rawValue)",
             "instructions": "\(description.instructions)",
             "contract": "\(contract.fingerprint)", "weights": "\(description.packed == nil ? "read" : "mapped")",
         ]

@@ -16,6 +16,7 @@ struct Tessera: ParsableCommand {
     static func main() {
         Spinning.limit()
         do {
+            try RepeatedOptions.check(Array(CommandLine.arguments.dropFirst()))
             var command = try parseAsRoot()
             try command.run()
         } catch {

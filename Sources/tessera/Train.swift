@@ -85,6 +85,7 @@ struct TrainReVQ: ParsableCommand {
         signal(SIGXFSZ, SIG_IGN)
         // A reader of the progress that goes away must not take hours of work along.
         signal(SIGPIPE, SIG_IGN)
+        ModelLocations.warn(threads: threads)
         let reporter = TrainingReporter()
         let summary = try TrainingRun(job, reporter.tell).run()
         reporter.finish(summary)

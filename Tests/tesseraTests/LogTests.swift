@@ -36,6 +36,20 @@ struct LogFormatTests {
                 + #""list":["a",{"b":"c"}],"ms":1.5,"status":200}"# + "\n")
     }
 
+    @Test(
+        arguments: [
+            (.stringConvertible(Int8(-1)), "-1"), (.stringConvertible(UInt64.max), "1.8446744073709552e+19"),
+            (.stringConvertible(UInt32(7)), "7"), (.stringConvertible(Float(0.1)), "0.1"),
+            (.stringConvertible(2.0), "2.0"), (.stringConvertible(true), "true"),
+            (.stringConvertible(Int64.max), "9223372036854775807"),
+            ("200", "\"200\""), ("\(200)", "\"200\""), (.array([.stringConvertible(1), "1"]), "[1,\"1\"]"),
+            (.dictionary(["a": .stringConvertible(1.5)]), "{\"a\":1.5}"),
+            (.stringConvertible(Duration.seconds(1)), "\"1.0 seconds\""),
+        ] as [(Logger.MetadataValue, String)])
+    func numbersStayNumbers(value: Logger.MetadataValue, expected: String) {
+        #expect(text(.json, "m", ["x": value]).hasSuffix(",\"x\":\(expected)}\n"))
+    }
+
     /// Whatever a client sends stays in its line.
     @Test(arguments: [
         "a\nb", "a\r\nb", "\u{1B}[31m", "\u{0}", "\u{7F}", "\u{85}", "\u{9B}31m", "\u{2028}", "\u{2029}", "\u{202E}x",

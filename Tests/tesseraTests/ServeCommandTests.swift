@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import JSON
+import Recipe
 import SocketClient
 import Testing
 
@@ -72,6 +73,43 @@ import Testing
         #expect(service.process.terminationReason == .exit && service.process.terminationStatus == 0)
         #expect(try message(service, "stopped") == "stopped")
         #expect(lines(service).allSatisfy { $0["time"] != nil && $0["level"] != nil }, "\(service.text)")
+    }
+
+    /// Whoever adds the lines of a log up needs no conversion.
+    @Test func numbersOfTheLogAreNumbers() throws {
+        let service = try ServedProcess(["--threads", "1024", "--log-format", "json", "--access-log", "all"])
+        let loaded = try line(service) { $0["message"]?.stringValue?.hasPrefix("loaded ") == true }
+        #expect(loaded["tokens"] == 512 && loaded["codes"]?.intValue != nil && loaded["precision"] == "fp32")
+        let warning = try line(service) { $0["level"] == "warning" }
+        #expect(warning["message"]?.stringValue?.hasPrefix("--threads is 1024, more than the ") == true)
+        #expect(try ServedProcess.eventually { try service.ask("GET", "/health/ready").status == 200 })
+        let tokens = "{\"tokens\":[\((0..<512).map { "\($0 % 16)" }.joined(separator: ","))]}"
+        let answer = try service.ask("POST", "/v1/decode", type: "application/json", Array(tokens.utf8))
+        #expect(answer.status == 200, "\(answer.text)")
+        let request = try line(service) { $0["path"] == "/v1/decode" }
+        #expect(request["status"] == 200 && request["images"] == 1)
+        #expect(
+            request["bytes_in"]?.intValue == tokens.utf8.count && request["bytes_out"]?.intValue == answer.body.count)
+        for name in ["duration_ms", "queue_ms", "inference_ms"] {
+            #expect((request[name]?.doubleValue ?? -1) >= 0, "\(name)")
+        }
+        for name in ["request_id", "model", "method", "peer"] { #expect(request[name]?.stringValue != nil, "\(name)") }
+    }
+
+    /// A folder's own name with an equals sign, where one stands in the working folder, and an id before it.
+    @Test(arguments: [
+        ("a=b", "a-b"), ("a=b,precision=fp32", "a-b"), ("x=a=b", "x"),
+        ("x=a=b,precision=fp32", "x"), ("./a=b", "a-b"),
+        ("a=b/", "a-b"),
+    ])
+    func aFolderMayHaveAnEqualsSign(text: String, expected: String) throws {
+        let model = try TemporaryModel.sftok(.tiny), out = model.path + "/out"
+        let shell =
+            "mkdir -p \(model.path)/c/a=b; mv \(model.path)/[cm]*.[js]* \(model.path)/c/a=b; cd \(model.path)/c; exec > \(out)"
+        let result = try TesseraProcess.run(["inspect", "--threads", "1", text], shell: shell)
+        #expect(result.status == 0 && result.errors.isEmpty, "\(result.errors)")
+        let found = try String(contentsOfFile: out, encoding: .utf8)
+        #expect(found.split(separator: "\n").first?.split(separator: " ") == ["model", Substring(expected)])
     }
 
     @Test(arguments: [

@@ -1,3 +1,4 @@
+import Glibc
 import TokenizerCore
 
 /// Where a model's files are and how it computes: `ID=FOLDER[,vae=FOLDER][,preprocessor=FILE][,precision=fp32|bf16|int8]`.
@@ -22,16 +23,24 @@ public struct ModelSource: Sendable, Hashable {
         self.precision = precision
     }
 
-    /// Reads the form above; a bare `FOLDER` gets its last path component as id.
+    /// Reads the form above; a bare `FOLDER` gets its last path component as id. What stands before the first comma is a
+    /// folder as a whole where there is one of that name, or where a slash stands before its first equals sign; else it is
+    /// the id up to that sign and the folder behind it.
     ///
     /// - Parameter origin: what the text was given as, for errors.
     public init(parsing text: String, from origin: String = "--model") throws(ModelError) {
+        try self.init(parsing: text, from: origin, isFolder: Self.isFolder)
+    }
+
+    /// - Parameter isFolder: whether there is a folder at a path.
+    package init(parsing text: String, from origin: String, isFolder: (String) -> Bool) throws(ModelError) {
         var parts = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
         let first = parts.removeFirst()
-        // A folder's own name may hold an equals sign, as the authors' "512T_NC=16384" does: an id has no slash.
-        if let equals = first.firstIndex(of: "="), !first[..<equals].contains("/") {
+        // A folder's own name may hold an equals sign, as the authors' "512T_NC=16384" does; an id has no slash.
+        let equals = first.firstIndex(of: "="), behind = equals.map { first[first.index(after: $0)...] } ?? ""
+        if let equals, !first[..<equals].contains("/"), behind.isEmpty || !isFolder(first) {
             id = String(first[..<equals])
-            folder = String(first[first.index(after: equals)...])
+            folder = String(behind)
         } else {
             folder = first
             let name = first.split(separator: "/").last.map(String.init) ?? ""
@@ -42,22 +51,46 @@ public struct ModelSource: Sendable, Hashable {
         guard allowed else {
             throw .config("\(origin) \(text): the id '\(id)' is not made of letters, digits, '.', '_' and '-'")
         }
-        for part in parts {
-            let pair = part.split(separator: "=", maxSplits: 1).map(String.init)
-            switch (pair.first, pair.count) {
-            case ("vae", 2) where vae == nil: vae = pair[1]
-            case ("preprocessor", 2) where preprocessor == nil: preprocessor = pair[1]
-            case ("precision", 2) where precision == nil:
-                precision = Precision(rawValue: pair[1])
-                guard precision == nil else { break }
-                throw .config("\(origin) \(text): precision '\(pair[1])' is not available; expected \(Self.precisions)")
-            default:
-                throw .config(
-                    "\(origin) \(text): '\(part)' is not one of vae=FOLDER, preprocessor=FILE, precision=\(Self.precisions), each "
-                        + "once"
+        do throws(OptionError) {
+            try take(options: parts)
+        } catch {
+            throw .config("\(origin) \(text): \(error.description)")
+        }
+    }
+
+    private struct OptionError: Error {
+        let description: String
+    }
+
+    /// What follows the folder, each `NAME=VALUE`.
+    private mutating func take(options: [String]) throws(OptionError) {
+        var given: [String: String] = [:]
+        for option in options {
+            let pair = option.split(separator: "=", maxSplits: 1).map(String.init)
+            guard pair.count == 2, ["vae", "preprocessor", "precision"].contains(pair[0]) else {
+                throw OptionError(
+                    description: "'\(option)' is not one of vae=FOLDER, preprocessor=FILE, precision=\(Self.precisions)"
                 )
             }
+            let (name, value) = (pair[0], pair[1])
+            if let before = given.updateValue(value, forKey: name) {
+                throw OptionError(description: "\(name) is given twice, as '\(before)' and '\(value)'; expected once")
+            }
+            switch name {
+            case "vae": vae = value
+            case "preprocessor": preprocessor = value
+            default:
+                precision = Precision(rawValue: value)
+                guard precision == nil else { continue }
+                throw OptionError(
+                    description: "precision '\(value)' is not available; expected \(Self.precisions)")
+            }
         }
+    }
+
+    private static func isFolder(_ path: String) -> Bool {
+        var status = stat()
+        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
     }
 
     private static let precisions = Precision.allCases.map(\.rawValue).joined(separator: "|")

@@ -48,8 +48,11 @@ enum LogFormat: String, CaseIterable, Sendable {
     private static func json(_ value: Logger.MetadataValue) -> JSONValue {
         switch value {
         case .string(let text): return .string(text)
-        case .stringConvertible(let number as Int): return .integer(Int64(number))
+        // Numbers and truth values stay what they are.
+        case .stringConvertible(let number as any BinaryInteger): return JSONValue(number)
+        case .stringConvertible(let number as Float): return JSONValue(number)
         case .stringConvertible(let number as Double): return .number(number)
+        case .stringConvertible(let value as Bool): return .bool(value)
         case .stringConvertible(let other): return .string(other.description)
         case .array(let elements): return .array(elements.map(json))
         case .dictionary(let members):
