@@ -81,8 +81,10 @@ let package = Package(
         .target(name: "Recipe", dependencies: ["TokenizerCore"], path: "Tests/Recipe", swiftSettings: strict),
         .target(name: "CheckpointBuilders", path: "Tests/CheckpointBuilders", swiftSettings: strict),
         .target(name: "MetricsReader", path: "Tests/MetricsReader", swiftSettings: strict),
+        .target(name: "Patience", path: "Tests/Patience", swiftSettings: strict),
         .target(
-            name: "SocketClient", dependencies: ["HTTPServer"], path: "Tests/SocketClient", swiftSettings: strict),
+            name: "SocketClient", dependencies: ["HTTPServer", "Patience"], path: "Tests/SocketClient",
+            swiftSettings: strict),
         .target(
             name: "FuzzTargets",
             dependencies: [
@@ -96,9 +98,9 @@ let package = Package(
         tests("Checkpoint", ["JSON", "CheckpointBuilders"], exclude: ["Fixtures"]),
         tests("ImageInput", ["CCodecs", "CZlib", "Recipe", "JSON", "TokenizerCore"], exclude: ["Fixtures"]),
         tests("HTTPWire", []),
-        tests("HTTPServer", ["HTTPWire", "SocketClient"]),
+        tests("HTTPServer", ["HTTPWire", "SocketClient", "Patience"]),
         tests("Metrics", ["MetricsReader"]),
-        tests("Batching", ["TokenizerCore"]),
+        tests("Batching", ["TokenizerCore", "Patience"]),
         tests(
             "Models", ["Recipe", "Tensor", "TokenizerCore", "Checkpoint", "CheckpointBuilders", "JSON"],
             exclude: ["Fixtures"]),
@@ -106,7 +108,7 @@ let package = Package(
             "TokenService",
             [
                 "HTTPServer", "HTTPWire", "ImageInput", "JSON", "Batching", "TokenizerCore", "Models", "Recipe",
-                "MetricsReader", "SocketClient", logging,
+                "MetricsReader", "SocketClient", "Patience", logging,
             ], exclude: ["Fixtures"]),
         tests(
             "Training",
@@ -115,7 +117,10 @@ let package = Package(
         tests("Recipe", ["TokenizerCore"]),
         tests(
             "tessera",
-            ["Models", "ImageInput", "JSON", "TokenizerCore", "TokenService", "Recipe", "SocketClient", logging]),
+            [
+                "Models", "ImageInput", "JSON", "TokenizerCore", "TokenService", "Recipe", "SocketClient", "Patience",
+                logging,
+            ]),
     ]
 )
 

@@ -1,4 +1,5 @@
 import Glibc
+import Patience
 import Synchronization
 import Testing
 import TokenizerCore
@@ -105,12 +106,8 @@ private struct Rig {
             })
     }
 
-    /// Waits until just these models are in memory, a minute at most.
-    func awaitCensus(_ names: [String]) -> Bool {
-        let end = ContinuousClock.now + .seconds(60)
-        while census.names != names, .now < end { usleep(1000) }
-        return census.names == names
-    }
+    /// Waits until just these models are in memory.
+    func awaitCensus(_ names: [String]) -> Bool { Patience.eventually { census.names == names } }
 
     func end() {
         let ended = Inbox<Int>()

@@ -2,6 +2,7 @@ import Dispatch
 import Glibc
 import HTTPServer
 import HTTPWire
+import Patience
 import SocketClient
 import Synchronization
 
@@ -78,14 +79,10 @@ struct Fixture {
     func client() throws -> SocketClient { try SocketClient(to: address) }
 
     /// Ends the server and expects that nothing was lost.
-    func stop() async -> Int { await server.shutdown(grace: .seconds(120)) }
+    func stop() async -> Int { await server.shutdown(grace: Patience.limit) }
 }
 
-/// Looks every 10 ms, for at most `seconds`, whether `condition` holds.
-func eventually(within seconds: Double = 60, _ condition: () -> Bool) -> Bool {
-    for _ in 0..<Int(seconds * 100) {
-        if condition() { return true }
-        usleep(10_000)
-    }
-    return condition()
+/// Looks every 10 ms whether `condition` holds.
+func eventually(within limit: Duration = Patience.limit, _ condition: () -> Bool) -> Bool {
+    Patience.eventually(within: limit, pause: 10_000, condition)
 }

@@ -1,7 +1,8 @@
 import Glibc
 import HTTPServer
+import Patience
 
-/// A blocking client that says exactly what it is told; every call gives up after a minute.
+/// A blocking client that says exactly what it is told; every call gives up after as long as tests wait.
 ///
 /// `@unchecked Sendable`: at most one thread sends and one reads.
 package final class SocketClient: @unchecked Sendable {
@@ -25,7 +26,7 @@ package final class SocketClient: @unchecked Sendable {
     /// A socket that isn't connected yet.
     package init(family: Int32 = AF_INET) {
         descriptor = socket(family, Int32(SOCK_STREAM.rawValue), 0)
-        var limit = timeval(tv_sec: 60, tv_usec: 0)
+        var limit = timeval(tv_sec: Int(Patience.limit.components.seconds), tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
         setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     }

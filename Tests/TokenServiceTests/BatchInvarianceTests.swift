@@ -2,6 +2,7 @@ import Dispatch
 import HTTPServer
 import JSON
 import Models
+import Patience
 import Recipe
 import Synchronization
 import Testing
@@ -64,7 +65,7 @@ import TokenizerCore
             }
                 + [("hold", FakeTokenizer(.steps) { gate.pass() })]
         }
-        try #require(settled.wait(timeout: .now() + 60) == .success)
+        try #require(settled.comes(within: Patience.long))
         try #require(engine.state == .ready)
         for size in Self.sizes {
             for parity in 0..<2 {
@@ -81,7 +82,7 @@ import TokenizerCore
         }
         let ended = DispatchSemaphore(value: 0)
         engine.drain(grace: .seconds(60)) { _ in ended.signal() }
-        #expect(ended.wait(timeout: .now() + 60) == .success)
+        #expect(ended.comes(within: Patience.long))
     }
 
     /// One batch for each model, their jobs alternating in the queue; tokens by model and position.
@@ -109,7 +110,7 @@ import TokenizerCore
             }
         }
         gate.open()
-        for _ in 0..<(served * order.count) { try #require(done.wait(timeout: .now() + 60) == .success) }
+        for _ in 0..<(served * order.count) { try #require(done.comes(within: Patience.long)) }
         return results.withLock { $0 }
     }
 

@@ -5,6 +5,7 @@ import HTTPServer
 import HTTPWire
 import ImageInput
 import JSON
+import Patience
 import Synchronization
 import Testing
 import TokenizerCore
@@ -22,13 +23,9 @@ final class Pending: Sendable {
         arrived.signal()
     }
 
-    /// Blocks for the answer, a minute at most: by the steady clock, since a semaphore's timeout follows the calendar's,
-    /// which may be set in between.
+    /// Blocks for the answer.
     func get() throws -> HTTPResponse {
-        let start = ContinuousClock.now
-        while arrived.wait(timeout: .now() + 5) != .success {
-            try #require(.now < start + .seconds(60), "no answer for \(start.duration(to: .now))")
-        }
+        try #require(arrived.comes(), "no answer for \(Patience.limit)")
         return try #require(response.withLock { $0 })
     }
 
@@ -67,7 +64,7 @@ struct Client: Sendable {
         let gate = gate
         service.engine.whenSettled { _ in settled.signal() }
         service.engine.start { models.map { ($0.0, FakeTokenizer($0.1) { gate.pass() }) } }
-        try #require(settled.wait(timeout: .now() + 60) == .success)
+        try #require(settled.comes())
         try #require(service.engine.state == .ready)
     }
 
@@ -125,15 +122,8 @@ struct Client: Sendable {
     }
 }
 
-/// Waits until `condition` holds, a minute at most; whether it does.
-func eventually(_ condition: () -> Bool) -> Bool {
-    let end = ContinuousClock.now + .seconds(60)
-    while !condition() {
-        guard .now < end else { return false }
-        Thread.sleep(forTimeInterval: 0.001)
-    }
-    return true
-}
+/// Waits until `condition` holds; whether it does.
+func eventually(_ condition: () -> Bool) -> Bool { Patience.eventually(condition) }
 
 /// A file of a 16 x 16 picture of one grey, on which the fake's tokens are the grey modulo 16.
 func png(_ grey: UInt8, width: Int = 16, height: Int = 16) -> [UInt8] {

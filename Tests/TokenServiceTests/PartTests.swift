@@ -3,6 +3,7 @@ import Foundation
 import HTTPWire
 import ImageInput
 import JSON
+import Patience
 import Synchronization
 import Testing
 import TokenizerCore
@@ -127,14 +128,14 @@ func tokenFilesAreRefused(bytes: [UInt8], says: String) {
             let (own, other) = index == 0 ? meeting : (meeting.1, meeting.0)
             if index < 2 {
                 own.signal()
-                _ = other.wait(timeout: .now() + 60)
+                _ = other.comes()
             }
             Thread.sleep(forTimeInterval: 0.001)
             counts.withLock { $0.active -= 1 }
             done.leave()
         }
     }
-    #expect(done.wait(timeout: .now() + 60) == .success)
+    #expect(done.comes())
     #expect(counts.withLock { $0.most } == 2)
 }
 
@@ -143,7 +144,7 @@ func tokenFilesAreRefused(bytes: [UInt8], says: String) {
     let order = Mutex<[Int]>([])
     let gate = DispatchSemaphore(value: 0)
     let done = DispatchGroup()
-    queue.run { gate.wait() }
+    queue.run { _ = gate.comes(within: Patience.long) }
     for (index, urgent) in [false, false, true, true].enumerated() {
         done.enter()
         queue.run(urgent: urgent) {
@@ -152,7 +153,7 @@ func tokenFilesAreRefused(bytes: [UInt8], says: String) {
         }
     }
     gate.signal()
-    #expect(done.wait(timeout: .now() + 60) == .success)
+    #expect(done.comes())
     #expect(order.withLock { $0 } == [2, 3, 0, 1])
 }
 
@@ -168,20 +169,20 @@ private final class Held: Sendable {}
     do {
         let object = Held()
         held = object
-        queue.run { gate.wait() }
+        queue.run { _ = gate.comes(within: Patience.long) }
         queue.run { withExtendedLifetime(object) {} }
     }
     queue.run {
         reached.signal()
-        second.wait()
+        _ = second.comes(within: Patience.long)
     }
     for _ in 0..<4 { queue.run { done.signal() } }
     #expect(held != nil)
     gate.signal()
-    #expect(reached.wait(timeout: .now() + 60) == .success)
+    #expect(reached.comes())
     #expect(held == nil)
     second.signal()
-    for _ in 0..<4 { #expect(done.wait(timeout: .now() + 60) == .success) }
+    for _ in 0..<4 { #expect(done.comes()) }
 }
 
 @Test func aQueueThatNeverEmptiesDoesNotGrow() {

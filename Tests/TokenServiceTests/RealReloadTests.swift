@@ -5,6 +5,7 @@ import HTTPWire
 import JSON
 import MetricsReader
 import Models
+import Patience
 import Recipe
 import Synchronization
 import Testing
@@ -50,7 +51,7 @@ import TokenizerCore
         let sources = families.map { ModelSource(id: $0.id, folder: $0.served.path) }
         let settled = DispatchSemaphore(value: 0)
         client.service.start(sources, threads: 2, whenSettled: { _ in settled.signal() })
-        try #require(settled.wait(timeout: .now() + 60) == .success)
+        try #require(settled.comes(within: Patience.long))
         let isOver = Atomic<Bool>(false)
         let callers = DispatchGroup()
         defer {
@@ -94,7 +95,7 @@ import TokenizerCore
             #expect(throws: Never.self) { try result.get() }
             ended.signal()
         }
-        try #require(ended.wait(timeout: .now() + 60) == .success)
+        try #require(ended.comes(within: Patience.long))
     }
 
     /// Three pictures in one request, and their tokens back; the contract of the tokens.
@@ -132,7 +133,7 @@ import TokenizerCore
         let client = try Client(loads: false)
         let settled = DispatchSemaphore(value: 0)
         client.service.start([source], whenSettled: { _ in settled.signal() })
-        try #require(settled.wait(timeout: .now() + 60) == .success)
+        try #require(settled.comes(within: Patience.long))
         let bad = try isModel ? TemporaryModel.sftok(.tiny, seed: 2) : TemporaryModel()
         if isModel {
             let path = URL(fileURLWithPath: bad.path + "/model.safetensors")
@@ -146,7 +147,7 @@ import TokenizerCore
             if case .failure(.failed(let message)) = result { outcome.withLock { $0 = message } }
             settled.signal()
         }
-        try #require(settled.wait(timeout: .now() + 60) == .success)
+        try #require(settled.comes(within: Patience.long))
         let message = outcome.withLock { $0 }
         #expect(message.contains(folder.path + "/model.safetensors") && !message.contains("\n"), "\(message)")
         #expect(message.contains("holds nan at") == isModel, "\(message)")

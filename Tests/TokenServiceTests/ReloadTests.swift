@@ -3,6 +3,7 @@ import HTTPServer
 import HTTPWire
 import JSON
 import MetricsReader
+import Patience
 import Testing
 import TokenizerCore
 
@@ -30,7 +31,7 @@ extension TokenContract {
     }
 
     private func reloaded(_ client: Client) throws {
-        try #require(reload(client).wait(timeout: .now() + 60) == .success)
+        try #require(reload(client).comes())
     }
 
     /// Of a request that has one image.
@@ -73,7 +74,7 @@ extension TokenContract {
         #expect(eventually { client.service.engine.waiting == 2 })
         let ended = reload(client)
         client.gate.open()
-        #expect(ended.wait(timeout: .now() + 60) == .success)
+        #expect(ended.comes())
         #expect(try held.get().headers.first("X-Tessera-Contract") == "aa11")
         // The later model has neither these ids nor steps.
         let answer = try queued.get()
@@ -107,7 +108,7 @@ extension TokenContract {
             }
             done.signal()
         }
-        #expect(done.wait(timeout: .now() + 60) == .success)
+        #expect(done.comes())
         #expect(try used() == 0)
         _ = try client.post("/v1/encode", "image/png", png(3))
         #expect(try used() == 1)
@@ -171,7 +172,7 @@ extension TokenContract {
             #expect(throws: ReloadFailure.notReady(.draining)) { try result.get() }
             outcome.signal()
         }
-        #expect(outcome.wait(timeout: .now() + 60) == .success)
+        #expect(outcome.comes())
         #expect(try client.get("/v1/models/m").headers.first("X-Tessera-Contract") == "aa11")
     }
 }

@@ -2,6 +2,7 @@ import Dispatch
 import Foundation
 import HTTPServer
 import JSON
+import Patience
 import SocketClient
 import Testing
 import TokenizerCore
@@ -18,7 +19,7 @@ private func serving(_ client: Client, _ body: (UInt16) throws -> Void) throws {
     let ended = DispatchSemaphore(value: 0)
     defer {
         server.shutdown(grace: .seconds(5)) { _ in ended.signal() }
-        #expect(ended.wait(timeout: .now() + 60) == .success)
+        #expect(ended.comes())
     }
     try body(port)
 }
@@ -117,6 +118,6 @@ private func serving(_ client: Client, _ body: (UInt16) throws -> Void) throws {
         let answer = try socket.read()
         #expect(answer.head.hasPrefix("HTTP/1.1 200 OK\r\n"))
         #expect(answer.head.contains("\r\nConnection: close"))
-        #expect(ended.wait(timeout: .now() + 60) == .success)
+        #expect(ended.comes())
     }
 }

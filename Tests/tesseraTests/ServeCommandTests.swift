@@ -69,7 +69,7 @@ import Testing
         #expect(line["status"] == 401 && line["path"] == "/nowhere" && line["method"] == "GET")
         #expect(line["peer"]?.stringValue?.hasPrefix("127.0.0.1:") == true)
         service.send(SIGTERM)
-        service.process.waitUntilExit()
+        service.process.awaitEnd()
         #expect(service.process.terminationReason == .exit && service.process.terminationStatus == 0)
         #expect(try message(service, "stopped") == "stopped")
         #expect(lines(service).allSatisfy { $0["time"] != nil && $0["level"] != nil }, "\(service.text)")

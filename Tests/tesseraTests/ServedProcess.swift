@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Patience
 import SocketClient
 import Synchronization
 import Testing
@@ -23,6 +24,8 @@ final class ServedProcess: @unchecked Sendable {
     init(_ arguments: [String], shell: String? = nil) throws {
         process = try TesseraProcess.start(
             ["serve", "--listen", "127.0.0.1:0"] + arguments, errors: errors, shell: shell)
+        let watch = process.killed(after: Patience.long)
+        defer { watch.cancel() }
         var text = ""
         let reader = errors.fileHandleForReading
         var found: UInt16?
@@ -53,14 +56,9 @@ final class ServedProcess: @unchecked Sendable {
 
     func send(_ signal: Int32) { kill(process.processIdentifier, signal) }
 
-    /// Waits until `condition` holds, a minute at most; whether it does.
+    /// Waits until `condition` holds; whether it does.
     static func eventually(_ condition: () throws -> Bool) rethrows -> Bool {
-        let end = ContinuousClock.now + .seconds(60)
-        while try !condition() {
-            guard .now < end else { return false }
-            usleep(2000)
-        }
-        return true
+        try Patience.eventually(within: Patience.long, pause: 2000, condition)
     }
 
     /// One request over a connection of its own.

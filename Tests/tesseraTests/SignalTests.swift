@@ -62,7 +62,7 @@ import TokenizerCore
         #expect(page.contains("tessera_model_reloads_total{result=\"success\"} 1\n"))
 
         service.send(SIGTERM)
-        service.process.waitUntilExit()
+        service.process.awaitEnd()
         #expect(service.process.terminationReason == .exit && service.process.terminationStatus == 0)
     }
 
@@ -81,7 +81,7 @@ import TokenizerCore
         service.send(SIGTERM)
         let all = connections.map { try? $0.read() }
         #expect(connections.allSatisfy { $0.isAtEnd() })
-        service.process.waitUntilExit()
+        service.process.awaitEnd()
         #expect(service.process.terminationReason == .exit && service.process.terminationStatus == 0, "\(service.text)")
         for answer in all {
             let answer = try #require(answer, "a connection ended without a whole answer")
@@ -109,7 +109,7 @@ import TokenizerCore
         // The first signal came before this; what follows comes later than a second after it.
         usleep(1_100_000)
         service.send(SIGTERM)
-        service.process.waitUntilExit()
+        service.process.awaitEnd()
         #expect(service.process.terminationReason == .exit && service.process.terminationStatus == 1)
         #expect(ServedProcess.eventually { service.text.contains("second signal") })
     }
@@ -125,7 +125,7 @@ import TokenizerCore
         }
         #expect(ServedProcess.eventually { service.text.contains("within a second of the first") }, "\(service.text)")
         try check(service, expected)
-        service.process.waitUntilExit()
+        service.process.awaitEnd()
         #expect(service.process.terminationReason == .exit && service.process.terminationStatus == 0, "\(service.text)")
     }
 
@@ -138,7 +138,7 @@ import TokenizerCore
         try connection.send(ServedProcess.request("POST", "/v1/decode", type: "application/json", body.write()))
         try #require(try ServedProcess.eventually { try service.metric("tessera_queue_depth") ?? 0 > 0 })
         service.send(SIGTERM)
-        service.process.waitUntilExit()
+        service.process.awaitEnd()
         #expect(service.process.terminationReason == .exit && service.process.terminationStatus == 1)
         #expect(ServedProcess.eventually { service.text.contains(": 1 requests lost, ") }, "\(service.text)")
     }

@@ -1,4 +1,7 @@
 import Foundation
+import Glibc
+import Patience
+import Testing
 
 /// The built executable, which lies beside the tests' own.
 enum TesseraProcess {
@@ -29,14 +32,39 @@ enum TesseraProcess {
         return process
     }
 
-    /// - Parameter shell: bash commands that come first, such as `ulimit`.
-    static func run(_ arguments: [String], shell: String? = nil) throws -> Result {
+    /// - Parameters:
+    ///   - shell: bash commands that come first, such as `ulimit`.
+    ///   - limit: after which it is killed; it may train.
+    static func run(
+        _ arguments: [String], shell: String? = nil, within limit: Duration = Patience.limit * 15
+    ) throws -> Result {
         let pipe = Pipe()
         let process = try start(arguments, errors: pipe, shell: shell)
+        let watch = process.killed(after: limit)
+        defer { watch.cancel() }
         let errors = try pipe.fileHandleForReading.readToEnd() ?? Data()
         process.waitUntilExit()
         return Result(
             status: process.terminationStatus, wasKilled: process.terminationReason == .uncaughtSignal,
             errors: String(decoding: errors, as: UTF8.self))
+    }
+}
+
+extension Process {
+    /// Waits for its end; a process that goes on for longer than `limit` is killed, and told.
+    func awaitEnd(within limit: Duration = Patience.long, sourceLocation: SourceLocation = #_sourceLocation) {
+        if !Patience.eventually(within: limit, { !isRunning }) {
+            Issue.record("the process goes on after \(limit)", sourceLocation: sourceLocation)
+            kill(processIdentifier, SIGKILL)
+        }
+        waitUntilExit()
+    }
+
+    /// Kills it after `limit`, unless that is cancelled before: what waits for its output waits no longer.
+    func killed(after limit: Duration) -> DispatchWorkItem {
+        let identifier = processIdentifier
+        let item = DispatchWorkItem { kill(identifier, SIGKILL) }
+        DispatchQueue.global().asyncAfter(deadline: .now() + limit / .seconds(1), execute: item)
+        return item
     }
 }

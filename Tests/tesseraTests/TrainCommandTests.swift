@@ -1,5 +1,6 @@
 import Foundation
 import ImageInput
+import Patience
 import Recipe
 import Testing
 import TokenizerCore
@@ -56,6 +57,8 @@ import TokenizerCore
             let out = "out-\(number)", latents = "latents-\(number)"
             let arguments = files.arguments(out, latents: latents)
             let process = try TesseraProcess.start(arguments)
+            let watch = process.killed(after: Patience.limit * 15)
+            defer { watch.cancel() }
             if number < 2 {
                 while process.isRunning, !files.exists(latents + "/manifest.json") { usleep(1000) }
             } else {
@@ -64,7 +67,7 @@ import TokenizerCore
             }
             usleep(UInt32.random(in: 0..<30_000, using: &random))
             kill(process.processIdentifier, SIGKILL)
-            process.waitUntilExit()
+            process.awaitEnd()
             if process.terminationReason == .uncaughtSignal { killed += 1 }
             let rest = try TesseraProcess.run(arguments)
             #expect(rest.status == 0, "\(rest.errors)")
