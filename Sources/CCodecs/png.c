@@ -1,9 +1,9 @@
 // PNG through libpng. Samples are turned into RGB here, in Pillow's integer arithmetic.
+#include "png_chunks.h"
 #include "png_pixels.h"
 
 #include <setjmp.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <png.h>
 #include <zlib.h>
@@ -11,6 +11,8 @@
 typedef struct {
     const uint8_t *data;
     size_t left;
+    const uint8_t *next; // where a chunk begins that may be skipped, NULL from the first IDAT on
+    int indexed;         // colours are in PLTE
     const cc_limits *limits;
     cc_report *report;
     int status;
@@ -23,6 +25,8 @@ typedef struct {
     int wide;           // two bytes per sample (grey only)
     int keyed;          // one colour is transparent
     int key[3];
+    enum transparency transparent;
+    chunk transparency;
     uint8_t palette[256][4];
 } decoder;
 
@@ -38,8 +42,21 @@ static void on_warning(png_structp png, png_const_charp words) {
     (void)words;
 }
 
+// libpng isn't shown what touches no pixel, of which it refuses some: ancillary chunks and palettes that are suggestions.
+// tRNS is read by `read_transparency`.
+static void skip_chunks(decoder *d) {
+    chunk c;
+    int whole;
+    while ((whole = chunk_at(d->data, d->left, &c)) && (is_ancillary(&c) || (is(c.kind, "PLTE") && !d->indexed))) {
+        d->data += 12 + c.size;
+        d->left -= 12 + c.size;
+    }
+    d->next = whole && !is(c.kind, "IDAT") ? d->data + 12 + c.size : NULL;
+}
+
 static void on_read(png_structp png, png_bytep out, size_t count) {
     decoder *d = png_get_io_ptr(png);
+    if (d->data == d->next) skip_chunks(d);
     if (count > d->left) png_error(png, "premature end of PNG file");
     memcpy(out, d->data, count);
     d->data += count;
@@ -80,42 +97,44 @@ static void convert_row(const decoder *d, const uint8_t *from, uint8_t *to) {
 
 static void read_palette(png_structp png, png_infop info, decoder *d) {
     png_colorp colours = NULL;
-    png_bytep alphas = NULL;
     int count = 0;
     for (int i = 0; i < 256; i++) d->palette[i][3] = 255;
-    if (png_get_PLTE(png, info, &colours, &count)) {
-        for (int i = 0; i < count && i < 256; i++) {
-            d->palette[i][0] = colours[i].red;
-            d->palette[i][1] = colours[i].green;
-            d->palette[i][2] = colours[i].blue;
-        }
-    }
-    if (png_get_tRNS(png, info, &alphas, &count, NULL)) {
-        for (int i = 0; alphas && i < count && i < 256; i++) d->palette[i][3] = alphas[i];
+    if (!png_get_PLTE(png, info, &colours, &count)) return;
+    for (int i = 0; i < count && i < 256; i++) {
+        d->palette[i][0] = colours[i].red;
+        d->palette[i][1] = colours[i].green;
+        d->palette[i][2] = colours[i].blue;
     }
 }
 
+// libpng drops a tRNS that stands before PLTE or after IDAT, is longer than the palette, or comes twice. Pillow takes the
+// last one of whatever length, if it isn't too short, so it is read here.
+//
 // Pillow compares the 8-bit sample with the low byte of the key as stored, whatever the depth, except for 1-bit grey.
 // Its 16-bit grey isn't followed (it clips), so there the key is the 16-bit sample that the standard means.
-static void read_key(png_structp png, png_infop info, decoder *d, int depth) {
-    png_color_16p key = NULL;
-    if (!png_get_tRNS(png, info, NULL, NULL, &key) || !key) return;
+static void read_transparency(png_structp png, decoder *d, int depth) {
+    const chunk *c = &d->transparency;
+    if (d->transparent == TRANSPARENCY_NONE || (d->kind & PNG_COLOR_MASK_ALPHA)) return;
+    if (d->transparent == TRANSPARENCY_BROKEN) png_error(png, "tRNS: CRC error");
+    if (d->kind == PNG_COLOR_TYPE_PALETTE) {
+        if (c->size > 256) png_error(png, "tRNS: more than 256 entries");
+        for (size_t i = 0; i < c->size; i++) d->palette[i][3] = c->body[i];
+        return;
+    }
     d->keyed = 1;
     if (d->kind == PNG_COLOR_TYPE_RGB) {
-        d->key[0] = key->red & 255;
-        d->key[1] = key->green & 255;
-        d->key[2] = key->blue & 255;
-    } else {
-        d->key[0] = depth == 16 ? key->gray : depth == 1 ? (key->gray ? 255 : 0) : key->gray & 255;
+        if (c->size < 6) png_error(png, "tRNS: fewer than 3 samples");
+        for (int i = 0; i < 3; i++) d->key[i] = c->body[2 * i + 1];
+        return;
     }
+    if (c->size < 2) png_error(png, "tRNS: no whole sample");
+    const int grey = c->body[0] << 8 | c->body[1];
+    d->key[0] = depth == 16 ? grey : depth == 1 ? (grey ? 255 : 0) : grey & 255;
 }
 
 // Reads the header, chooses the transformations and returns the number of passes.
 static int begin(png_structp png, png_infop info, decoder *d, int64_t width, int64_t height) {
-    static const png_byte wanted[] = "tRNS";
     png_set_user_limits(png, PNG_UINT_31_MAX, PNG_UINT_31_MAX);
-    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_NEVER, NULL, -1);
-    png_set_keep_unknown_chunks(png, PNG_HANDLE_CHUNK_AS_DEFAULT, wanted, 1);
     png_read_info(png, info);
     if (png_get_image_width(png, info) != (uint64_t)width || png_get_image_height(png, info) != (uint64_t)height)
         png_error(png, "the size in IHDR is ambiguous");
@@ -127,10 +146,10 @@ static int begin(png_structp png, png_infop info, decoder *d, int64_t width, int
         read_palette(png, info, d);
         png_set_packing(png);
     } else {
-        if (!(d->kind & PNG_COLOR_MASK_ALPHA)) read_key(png, info, d, depth);
         if (depth < 8) png_set_expand_gray_1_2_4_to_8(png);
         if (depth == 16 && !d->wide) png_set_strip_16(png);
     }
+    read_transparency(png, d, depth);
     const int passes = png_set_interlace_handling(png);
     png_read_update_info(png, info);
     return passes;
@@ -171,6 +190,9 @@ int cc_png_decode_libpng(
     memset(report, 0, sizeof *report);
     d.data = data;
     d.left = size;
+    d.next = data + sizeof png_signature;
+    d.indexed = size > 25 && data[25] == PNG_COLOR_TYPE_PALETTE;
+    d.transparent = find_transparency(data, size, &d.transparency);
     d.limits = limits;
     d.report = report;
     d.alpha = alpha;

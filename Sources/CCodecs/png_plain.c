@@ -2,23 +2,15 @@
 //
 // Only a file without fault is read here. All else, whether this knows it or not, is left to libpng from the first byte
 // on, so that what is forgiven and what errors say stays libpng's.
+#include "png_chunks.h"
 #include "png_pixels.h"
 
 #include <stdlib.h>
-#include <string.h>
-
-#include <libdeflate.h>
 
 // libpng's own bound on what it doesn't need; beyond it, it warns or fails as it was built.
 #define LARGEST_ANCILLARY 8000000
 // A pixel of any kind is loaded as four bytes.
 #define SLACK 4
-
-typedef struct {
-    const uint8_t *kind; // four letters
-    const uint8_t *body;
-    size_t size;
-} chunk;
 
 typedef struct {
     const uint8_t *data;
@@ -32,21 +24,11 @@ typedef struct {
     uint8_t *joined; // the stream, if several chunks hold it
 } plain;
 
-static uint32_t get32(const uint8_t *from) {
-    return (uint32_t)from[0] << 24 | (uint32_t)from[1] << 16 | (uint32_t)from[2] << 8 | from[3];
-}
-
-static int is(const uint8_t *kind, const char *name) { return memcmp(kind, name, 4) == 0; }
-
 // False at the end, and for a chunk that is cut or whose sum is wrong.
 static int next_chunk(plain *p, chunk *c) {
-    const size_t left = p->size - p->at;
-    if (left < 12) return 0;
-    const uint8_t *start = p->data + p->at;
-    *c = (chunk){start + 4, start + 8, get32(start)};
-    if (c->size > INT32_MAX || c->size > left - 12) return 0;
+    if (!chunk_at(p->data + p->at, p->size - p->at, c)) return 0;
     p->at += 12 + c->size;
-    return libdeflate_crc32(0, c->kind, c->size + 4) == get32(c->body + c->size);
+    return has_right_sum(c);
 }
 
 static int read_header(plain *p, int64_t width, int64_t height) {
@@ -66,12 +48,8 @@ static int read_header(plain *p, int64_t width, int64_t height) {
 }
 
 static int is_skipped(const chunk *c) {
-    for (int i = 0; i < 4; i++) {
-        const uint8_t letter = c->kind[i] | 32;
-        if (letter < 'a' || letter > 'z') return 0;
-    }
-    const int ancillary = c->kind[0] & 32, reserved = c->kind[2] & 32;
-    return ancillary && !reserved && !is(c->kind, "tRNS") && c->size <= LARGEST_ANCILLARY;
+    const int reserved = c->kind[2] & 32;
+    return is_ancillary(c) && !reserved && c->size <= LARGEST_ANCILLARY;
 }
 
 static int find_data(plain *p, chunk *c) {
@@ -233,9 +211,10 @@ static int make_rows(plain *p, int64_t deadline, int rule, uint8_t *rgb) {
 int cc_png_decode_plain(
     const uint8_t *data, size_t size, int64_t width, int64_t height, const cc_limits *limits, int alpha, uint8_t *rgb) {
     plain p = {.data = data, .size = size};
-    chunk stream;
+    chunk stream, key;
     // Past the deadline libpng, asked next, says so.
-    const int done = read_header(&p, width, height) && find_data(&p, &stream) && join(&p, &stream) &&
+    const int done = read_header(&p, width, height) && find_data(&p, &stream) &&
+                     find_transparency(data, size, &key) == TRANSPARENCY_NONE && join(&p, &stream) &&
                      !past(limits->deadline) && inflate_rows(&p, &stream) &&
                      make_rows(&p, limits->deadline, alpha, rgb);
     free(p.joined);

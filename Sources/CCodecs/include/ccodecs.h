@@ -44,7 +44,8 @@ int cc_jpeg_decode(
     cc_report *report);
 
 /// Decodes a PNG of the given size to `height * width * 3` bytes; `alpha` is a `cc_alpha`.
-/// Ancillary chunks other than tRNS are skipped unread.
+/// Ancillary chunks other than tRNS are skipped unread, and so are palettes of pictures that have no use for one. The last
+/// tRNS counts, wherever it stands, as in Pillow.
 int cc_png_decode(
     const uint8_t *data, size_t size, int64_t width, int64_t height, const cc_limits *limits, int alpha, uint8_t *rgb,
     cc_report *report);

@@ -35,7 +35,9 @@ def described(im):
 def results(data, source=None):
     """The four results by Pillow; `source` stands in for the opened file where Pillow isn't followed."""
     def opened():
-        return source() if source else Image.open(io.BytesIO(data))
+        im = source() if source else Image.open(io.BytesIO(data))
+        im.load()  # Chunks after the pixels are read only now.
+        return im
 
     def over(im, colour):
         if im.mode in ("RGBA", "LA", "PA") or "transparency" in im.info:
@@ -229,6 +231,60 @@ def deep_grey(h, w, g):
          lambda: Image.fromarray(la, "LA"))
 
 
+def transparency():
+    """tRNS where it doesn't belong, or of another length than it should have; Pillow takes the last one."""
+    h, w = 19, 27
+    g = np.random.default_rng(11)
+    index = g.integers(0, 12, (h, w))
+    plte = chunk(b"PLTE", g.integers(0, 256, 36, dtype=np.uint8).tobytes())
+    alphas = g.integers(0, 256, (2, 20), dtype=np.uint8)
+    first, second = (chunk(b"tRNS", some.tobytes()[:12]) for some in alphas)
+    for name, before, after in (
+            ("longer", plte + chunk(b"tRNS", alphas[0].tobytes()), b""), ("before", first + plte, b""),
+            ("after", plte, first), ("twice", plte + first + second, b""), ("apart", plte + first, second),
+            ("around", first + plte + second, b""), ("empty", plte + chunk(b"tRNS", b""), b""),
+            ("full", plte + chunk(b"tRNS", alphas.tobytes().ljust(256, b"\7")), b"")):
+        good(f"trns-palette-{name}.png", png(packed(index, 8), w, h, 8, 3, before, after))
+    good("trns-palette-laced.png", png(adam7(index, 4), w, h, 4, 3, first + plte, second, interlace=1))
+    black, white = (chunk(b"tRNS", level * 3) for level in (b"\0\0", b"\0\xff"))
+    sharp = np.repeat(g.integers(0, 2, (h, w, 1)) * 255, 3, axis=2)
+    keys = {"rgb8": (sharp, 8, 2), "grey8": (sharp[..., 0], 8, 0), "grey1": (sharp[..., 0] // 255, 1, 0)}
+    for name, (samples, depth, kind) in keys.items():
+        rows = packed(samples, depth)
+        good(f"trns-{name}-after.png", png(rows, w, h, depth, kind, b"", white))
+        good(f"trns-{name}-twice.png", png(rows, w, h, depth, kind, black + white))
+        good(f"trns-{name}-apart.png", png(rows, w, h, depth, kind, white, black))
+    rgba = packed(g.integers(0, 256, (h, w, 4)), 8)
+    good("trns-rgba8.png", png(rgba, w, h, 8, 6, white, black))
+    good("trns-rgba8-sum.png", png(rgba, w, h, 8, 6, b"", black[:-1] + b"?"))
+    rows = packed(sharp, 8)
+    for name, kind, some in (("palette", 3, index), ("rgb8", 2, sharp), ("grey8", 0, sharp[..., 0])):
+        start = plte if kind == 3 else b""
+        bad(f"trns-{name}-sum.png", png(packed(some, 8), w, h, 8, kind, start + first[:-1] + b"?"), "undecodable")
+    bad("trns-sum-after.png", png(rows, w, h, 8, 2, b"", black[:-1] + b"?"), "undecodable")
+    bad("trns-rgb8-short.png", png(rows, w, h, 8, 2, chunk(b"tRNS", bytes(5))), "undecodable")
+    bad("trns-rgb8-short-after.png", png(rows, w, h, 8, 2, b"", chunk(b"tRNS", bytes(5))), "undecodable")
+    bad("trns-grey8-short.png", png(packed(sharp[..., 0], 8), w, h, 8, 0, chunk(b"tRNS", b"\0")), "undecodable")
+    bad("trns-palette-257.png", png(packed(index, 8), w, h, 8, 3, plte + chunk(b"tRNS", bytes(257))), "undecodable")
+
+
+def suggestions():
+    """Palettes of pictures that have their colours in their samples; they touch no pixel."""
+    h, w = 19, 27
+    g = np.random.default_rng(12)
+    some, odd, empty = (chunk(b"PLTE", bytes(range(count))) for count in (30, 29, 0))
+    long = chunk(b"PLTE", bytes(3 * 257))
+    for name, kind, channels in (("grey", 0, 1), ("rgb", 2, 3), ("la", 4, 2), ("rgba", 6, 4)):
+        rows = packed(g.integers(0, 256, (h, w, channels)), 8)
+        for what, before in (("plain", some), ("odd", odd), ("empty", empty), ("long", long), ("twice", some + some)):
+            good(f"suggested-{name}-{what}.png", png(rows, w, h, 8, kind, before))
+    rows = adam7(g.integers(0, 256, (h, w, 4)), 8)
+    good("suggested-rgba-laced.png", png(rows, w, h, 8, 6, empty, interlace=1))
+    index = packed(g.integers(0, 12, (h, w)), 8)
+    for what, before in (("none", b""), ("odd", odd), ("empty", empty)):
+        bad(f"palette-{what}.png", png(index, w, h, 8, 3, before), "undecodable")
+
+
 def lenient():
     """Ends that are missing or followed by something."""
     for name, data in (("baseline", jpeg()), ("progressive", jpeg(progressive=True)),
@@ -311,7 +367,7 @@ def other_formats():
 
 if __name__ == "__main__":
     os.makedirs(OUT, exist_ok=True)
-    for part in (jpegs, orientations, pngs, lenient, broken_jpegs, broken_pngs, other_formats):
+    for part in (jpegs, orientations, pngs, transparency, suggestions, lenient, broken_jpegs, broken_pngs, other_formats):
         part()
     with open(os.path.join(HERE, "expected.json"), "w") as f:
         f.write("[\n" + ",\n".join(json.dumps(e) for e in expected) + "\n]\n")
