@@ -44,10 +44,10 @@ install: build
 	chmod -R u=rwX,go=rX "$(SHARE)"
 
 lint: setup
-	$(SWIFT) format lint --strict --parallel --recursive Package.swift Sources Tests Benchmarks Fuzz
+	$(SWIFT) format lint --strict --parallel --recursive Package.swift Sources Tests Benchmarks Fuzz conformance
 
 format:
-	$(SWIFT) format format --in-place --parallel --recursive Package.swift Sources Tests Benchmarks Fuzz
+	$(SWIFT) format format --in-place --parallel --recursive Package.swift Sources Tests Benchmarks Fuzz conformance
 
 test: lint
 	$(SWIFT) build --build-tests

@@ -42,6 +42,9 @@ let package = Package(
             ], resources: [.copy("Resources/revq-mini")], swiftSettings: strict),
         .executableTarget(
             name: "tessera-bench", dependencies: ["Models", "Tensor"], path: "Benchmarks/Engine", swiftSettings: strict),
+        .executableTarget(
+            name: "tessera-pixels", dependencies: ["ImageInput"], path: "conformance/corpora/PixelReader",
+            swiftSettings: strict),
         .target(
             name: "TokenService",
             dependencies: [
