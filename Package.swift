@@ -38,7 +38,7 @@ let package = Package(
             name: "tessera",
             dependencies: [
                 "TokenService", "HTTPServer", "Batching", "Models", "Checkpoint", "Evaluation", "ImageInput", "JSON",
-                "TokenizerCore", "Training", "CLinux", "Yams", arguments, logging,
+                "TokenizerCore", "Training", "FilePaths", "CLinux", "Yams", arguments, logging,
             ], resources: [.copy("Resources/revq-mini")], swiftSettings: strict),
         .executableTarget(
             name: "tessera-bench", dependencies: ["Models", "Tensor"], path: "Benchmarks/Engine", swiftSettings: strict),
@@ -52,19 +52,22 @@ let package = Package(
                 "Checkpoint", "TokenizerCore", crypto, logging,
             ], resources: [.embedInCode("openapi.yaml")], swiftSettings: strict),
 
-        module("HTTPServer", ["HTTPWire", "CLinux"]),
+        module("HTTPServer", ["HTTPWire", "FilePaths", "CLinux"]),
         module("HTTPWire"),
         module("Metrics"),
 
         module("Batching", ["TokenizerCore"]),
-        module("Training", ["Models", "Checkpoint", "Tensor", "CKernels", "ImageInput", "JSON", "TokenizerCore"]),
-        module("Models", ["TokenizerCore", "Checkpoint", "Tensor", crypto]),
-        module("Checkpoint", ["JSON", "Yams", "CZlib", crypto]),
+        module(
+            "Training",
+            ["Models", "Checkpoint", "Tensor", "CKernels", "ImageInput", "JSON", "TokenizerCore", "FilePaths"]),
+        module("Models", ["TokenizerCore", "Checkpoint", "Tensor", "FilePaths", crypto]),
+        module("Checkpoint", ["JSON", "FilePaths", "Yams", "CZlib", crypto]),
         module("Tensor", ["CKernels", "COneDNN"]),
-        module("ImageInput", ["TokenizerCore", "CCodecs"]),
+        module("ImageInput", ["TokenizerCore", "FilePaths", "CCodecs"]),
         module("Evaluation", ["TokenizerCore"]),
         module("JSON"),
         module("TokenizerCore"),
+        module("FilePaths"),
 
         .target(
             name: "CKernels",
@@ -86,7 +89,7 @@ let package = Package(
         .target(name: "MetricsReader", path: "Tests/MetricsReader", swiftSettings: strict),
         .target(name: "Patience", path: "Tests/Patience", swiftSettings: strict),
         .target(
-            name: "SocketClient", dependencies: ["HTTPServer", "Patience"], path: "Tests/SocketClient",
+            name: "SocketClient", dependencies: ["HTTPServer", "FilePaths", "Patience"], path: "Tests/SocketClient",
             swiftSettings: strict),
         .target(
             name: "FuzzTargets",
@@ -98,10 +101,13 @@ let package = Package(
         tests("Tensor", ["CKernels"]),
         tests("Evaluation", ["TokenizerCore"], exclude: ["Fixtures"]),
         tests("JSON", []),
-        tests("Checkpoint", ["JSON", "CheckpointBuilders"], exclude: ["Fixtures"]),
-        tests("ImageInput", ["CCodecs", "CZlib", "Recipe", "JSON", "TokenizerCore"], exclude: ["Fixtures"]),
+        tests("FilePaths", ["JSON"], exclude: ["Fixtures"]),
+        tests("Checkpoint", ["JSON", "CheckpointBuilders", "FilePaths"], exclude: ["Fixtures"]),
+        tests(
+            "ImageInput", ["CCodecs", "CZlib", "Recipe", "JSON", "TokenizerCore", "FilePaths"],
+            exclude: ["Fixtures"]),
         tests("HTTPWire", []),
-        tests("HTTPServer", ["HTTPWire", "SocketClient", "Patience"]),
+        tests("HTTPServer", ["HTTPWire", "SocketClient", "FilePaths", "Patience"]),
         tests("Metrics", ["MetricsReader"]),
         tests("Batching", ["TokenizerCore", "Patience"]),
         tests(
@@ -115,13 +121,17 @@ let package = Package(
             ], exclude: ["Fixtures"]),
         tests(
             "Training",
-            ["Models", "Checkpoint", "Tensor", "CKernels", "ImageInput", "JSON", "TokenizerCore", "Recipe"],
+            [
+                "Models", "Checkpoint", "Tensor", "CKernels", "ImageInput", "JSON", "TokenizerCore", "Recipe",
+                "FilePaths",
+            ],
             exclude: ["Fixtures"]),
         tests("Recipe", ["TokenizerCore"]),
         tests(
             "tessera",
             [
                 "Models", "ImageInput", "JSON", "TokenizerCore", "TokenService", "Recipe", "SocketClient", "Patience",
+                "FilePaths",
                 logging,
             ]),
     ]

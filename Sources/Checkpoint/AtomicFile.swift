@@ -1,3 +1,4 @@
+import FilePaths
 import Glibc
 
 /// Writes files so that at every moment the whole old file or the whole new one is there, after a crash too.
@@ -24,16 +25,10 @@ public enum AtomicFile {
 
     /// Removes what writers that were killed have left in a folder. Nobody may be writing there.
     public static func removePartials(in folder: String) {
-        guard let stream = opendir(folder) else { return }
-        defer { closedir(stream) }
-        var names: [String] = []
-        while let entry = readdir(stream) {
-            names.append(
-                withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-                    pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-                })
+        let folder = Path(folder)
+        for name in (try? folder.entries()) ?? [] where name.hasPrefix(".") && name.hasSuffix(".partial") {
+            folder.appending(name).unlink()
         }
-        for name in names where name.hasPrefix(".") && name.hasSuffix(".partial") { unlink("\(folder)/\(name)") }
     }
 
     static func write(
@@ -50,7 +45,7 @@ public enum AtomicFile {
                 throw place.error(.rename, code, bytesWritten: sink.position)
             }
         } catch {
-            unlinkat(place.folder, partial, 0)
+            Path(partial).withCString { _ = unlinkat(place.folder, $0, 0) }
             throw error
         }
         // Some file systems have no fsync for folders, and say so.
@@ -62,6 +57,7 @@ public enum AtomicFile {
 
 /// A name in an open folder: it stays the same place while the folder or the process moves.
 private struct Place: ~Copyable {
+    /// Both in the text form of `Path`.
     let path: String
     let name: String
     let folder: Int32
@@ -71,19 +67,24 @@ private struct Place: ~Copyable {
         func error(_ step: FileWriteError.Step, _ reason: String) -> FileWriteError {
             FileWriteError(path: path, step: step, reason: reason)
         }
-        let slash = path.utf8.lastIndex(of: UInt8(ascii: "/"))
-        let folderPath = slash.map { String(path[...$0]) } ?? "."
-        let name = slash.map { String(path[path.utf8.index(after: $0)...]) } ?? path
-        guard !name.isEmpty else { throw error(.target, "the path does not end with a file's name") }
-        let folder = open(folderPath, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        let whole = Path(path), name = whole.name
+        guard !name.bytes.isEmpty, !whole.endsInSlash else {
+            throw error(.target, "the path does not end with a file's name")
+        }
+        let folder = whole.folder.open(O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard folder >= 0 else { throw error(.folder, String(cString: strerror(errno))) }
         var status = stat()
-        if fstatat(folder, name, &status, AT_SYMLINK_NOFOLLOW) == 0, status.st_mode & S_IFMT != S_IFREG {
+        let found = name.withCString { fstatat(folder, $0, &status, AT_SYMLINK_NOFOLLOW) }
+        if found != 0, errno == ENAMETOOLONG {
+            close(folder)
+            throw error(.create, "\(SystemError(ENAMETOOLONG))")
+        }
+        if found == 0, status.st_mode & S_IFMT != S_IFREG {
             close(folder)
             throw error(.target, "exists and is not a regular file")
         }
         self.path = path
-        self.name = name
+        self.name = name.description
         self.folder = folder
     }
 
@@ -91,10 +92,14 @@ private struct Place: ~Copyable {
 
     func createPartial(_ mode: UInt32) throws(FileWriteError) -> (descriptor: Int32, name: String) {
         var code = EEXIST
+        // A name has 255 bytes at most, with what is put before and behind it too.
+        let start = Path(bytes: Path(name).bytes.prefix(200))
         for _ in 0..<100 where code == EEXIST || code == EINTR {
             let digits = String(UInt32.random(in: 0x1000_0000...UInt32.max), radix: 16)
-            let partial = ".\(name).\(digits).partial"
-            let descriptor = openat(folder, partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode_t(mode))
+            let partial = ".\(start).\(digits).partial"
+            let descriptor = Path(partial).withCString {
+                openat(folder, $0, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode_t(mode))
+            }
             if descriptor >= 0 { return (descriptor, partial) }
             code = errno
         }

@@ -1,3 +1,4 @@
+import FilePaths
 import Glibc
 
 /// The calls to the system that a full disk or a broken one lets fail; tests put others in their place.
@@ -7,7 +8,9 @@ struct FileCalls: Sendable {
     var write: @Sendable (Int32, UnsafeRawPointer, Int) -> Int = { Glibc.write($0, $1, $2) }
     var sync: @Sendable (Int32) -> Int32 = { fsync($0) }
     /// Folder, old name, new name.
-    var rename: @Sendable (Int32, String, String) -> Int32 = { renameat($0, $1, $0, $2) }
+    var rename: @Sendable (Int32, String, String) -> Int32 = { folder, old, new in
+        Path(old).withCString { old in Path(new).withCString { renameat(folder, old, folder, $0) } }
+    }
 
     /// Calls again for as long as a signal interrupts; returns `errno` where the call failed, else `nil`.
     static func failure(of call: () -> Int32) -> Int32? {

@@ -1,3 +1,4 @@
+import FilePaths
 import Glibc
 
 /// Owns a read-only mapping of a whole file. The bytes are valid while the owner lives.
@@ -15,7 +16,7 @@ struct MappedFile: ~Copyable, @unchecked Sendable {
     /// Throws `unreadable`, `notAFile` or `empty`.
     init(path: String) throws(CheckpointError) {
         // Without O_NONBLOCK, opening a pipe would wait for its writer.
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        let descriptor = Path(path).open(O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw Self.systemError(path) }
         defer { close(descriptor) }
         var status = stat()

@@ -1,9 +1,11 @@
+import FilePaths
 import Glibc
 
 /// Where the server listens: `HOST:PORT`, `[IPv6]:PORT` or `unix:PATH`.
 public enum ListenAddress: Sendable, Equatable, CustomStringConvertible {
     /// Port 0 lets the kernel choose.
     case tcp(host: String, port: UInt16)
+    /// A path in the text form of `Path`.
     case unix(path: String)
 
     /// The longest path that fits `sockaddr_un` with its NUL.
@@ -124,7 +126,7 @@ extension ListenAddress {
     private static func path(_ path: Substring) throws(WrongAddress) -> String {
         guard !path.isEmpty, !path.utf8.contains(0) else { throw WrongAddress("no path") }
         guard !path.contains(",\(unixPrefix)") else { throw .several }
-        guard path.utf8.count <= longestPath else { throw WrongAddress("the path is over \(longestPath) bytes") }
+        guard Path(String(path)).bytes.count <= longestPath else { throw WrongAddress("the path is over \(longestPath) bytes") }
         return String(path)
     }
 

@@ -1,4 +1,5 @@
 import Dispatch
+import FilePaths
 import Glibc
 
 /// One listening socket. When descriptors or places run out, accepting pauses: the kernel's backlog holds who comes
@@ -48,7 +49,7 @@ final class Listener: @unchecked Sendable {
     /// Takes what the kernel has already completed, so that no client sees a reset, then closes. On `queue`.
     func stop(_ closed: @escaping @Sendable () -> Void) {
         acceptSome(atMost: 4096)
-        if case .unix(let path) = address, let inode, inode == Self.inode(of: path) { _ = unlink(path) }
+        if case .unix(let path) = address, let inode, inode == Self.inode(of: path) { Path(path).unlink() }
         let descriptor = descriptor
         guard let source else {
             _ = close(descriptor)
@@ -102,7 +103,6 @@ final class Listener: @unchecked Sendable {
     }
 
     private static func inode(of path: String) -> ino_t? {
-        var status = stat()
-        return lstat(path, &status) == 0 ? status.st_ino : nil
+        (try? Path(path).status(ofLink: true))?.st_ino
     }
 }

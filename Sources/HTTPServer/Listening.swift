@@ -1,4 +1,5 @@
 import CLinux
+import FilePaths
 import Glibc
 
 /// A TCP address without its port.
@@ -168,7 +169,7 @@ extension Sockets {
                 var failure = ListenFailure(what: "can't listen on unix:\(path)", number: errno)
                 guard failure.number == EADDRINUSE else { throw failure }
                 failure.reason = otherFile(at: path)
-                guard failure.reason == nil, try isStale(path), unlink(path) == 0,
+                guard failure.reason == nil, try isStale(path), Path(path).unlink(),
                     withUnixAddress(path, { bind(socket.descriptor, $0, $1) }) == 0
                 else { throw failure }
             }
@@ -188,8 +189,7 @@ extension Sockets {
 
     /// What stands at a path where a socket should; `nil`: a socket, or a file that can't be looked at.
     private static func otherFile(at path: String) -> String? {
-        var status = stat()
-        guard lstat(path, &status) == 0, status.st_mode & S_IFMT != S_IFSOCK else { return nil }
+        guard let status = try? Path(path).status(ofLink: true), status.st_mode & S_IFMT != S_IFSOCK else { return nil }
         let kind =
             switch status.st_mode & S_IFMT {
             case S_IFREG: "a regular file"
@@ -204,7 +204,7 @@ extension Sockets {
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         withUnsafeMutableBytes(of: &address.sun_path) { space in
-            space.copyBytes(from: path.utf8.prefix(space.count - 1))
+            space.copyBytes(from: Path(path).bytes.prefix(space.count - 1))
         }
         return withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {

@@ -1,28 +1,38 @@
-import Foundation
+import FilePaths
+import Glibc
 
 /// The pictures in a folder and the folders below it.
 public enum PictureFolder {
-    private static let endings = [".png", ".jpg", ".jpeg"]
+    private static let endings: [StaticString] = [".png", ".jpg", ".jpeg"]
 
     /// Paths of all `*.png`, `*.jpg` and `*.jpeg` in any case, hidden ones left out, sorted by their bytes. Links are
-    /// followed; a folder that is reached twice counts once.
+    /// followed; a folder that is reached twice counts once. A link that leads nowhere is listed where its name is a
+    /// picture's, so that it is told when it is opened.
     ///
-    /// - Throws: no such folder, one that can't be listed, or nothing found.
-    public static func pictures(in root: String) throws(PictureFolderError) -> [String] {
-        guard let identity = FileIdentity(root), identity.isFolder else {
-            throw PictureFolderError("\(root): there is no such folder")
-        }
-        var found: [String] = []
+    /// - Parameter skipped: what may be a folder and can't be looked at, such as a link that leads nowhere or round in
+    ///   circles, and why.
+    /// - Throws: no such folder, one there or below that can't be listed, or nothing found.
+    public static func pictures(
+        in root: Path, skipped: (_ path: Path, _ reason: String) -> Void
+    ) throws(PictureFolderError) -> [Path] {
+        var found: [Path] = []
         // Links may lead back up.
-        var seen: Set<FileIdentity> = [identity]
+        var seen: Set<FileIdentity> = [try identity(ofRoot: root)]
         var folders = [root]
         while let folder = folders.popLast() {
+            // In one order everywhere, since of two links to a folder the first counts.
             for name in try names(in: folder) where !name.hasPrefix(".") {
-                let path = folder.hasSuffix("/") ? folder + name : "\(folder)/\(name)"
-                if let identity = FileIdentity(path), identity.isFolder {
-                    if seen.insert(identity).inserted { folders.append(path) }
-                } else if endings.contains(where: name.lowercased().hasSuffix) {
-                    found.append(path)
+                let path = folder.appending(name)
+                let isPicture = endings.contains { name.hasSuffix($0, ignoringCase: true) }
+                do throws(SystemError) {
+                    let identity = FileIdentity(try path.status())
+                    if !identity.isFolder {
+                        if isPicture { found.append(path) }
+                    } else if seen.insert(identity).inserted {
+                        folders.append(path)
+                    }
+                } catch {
+                    if isPicture { found.append(path) } else { skipped(path, "cannot be read: \(error)") }
                 }
             }
         }
@@ -30,16 +40,26 @@ public enum PictureFolder {
             throw PictureFolderError(
                 "\(root): no pictures found; expected *.png, *.jpg or *.jpeg in the folder or below it")
         }
-        return found.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        return found.sorted()
     }
 
-    /// In one order everywhere, since of two links to a folder the first counts.
-    private static func names(in folder: String) throws(PictureFolderError) -> [String] {
-        do {
-            return try FileManager.default.contentsOfDirectory(atPath: folder)
-                .sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    private static func identity(ofRoot root: Path) throws(PictureFolderError) -> FileIdentity {
+        do throws(SystemError) {
+            let identity = FileIdentity(try root.status())
+            if identity.isFolder { return identity }
         } catch {
-            throw PictureFolderError("\(folder): cannot be listed: \(error.localizedDescription)")
+            if error.number != ENOENT, error.number != ENOTDIR {
+                throw PictureFolderError("\(root): cannot be read: \(error)")
+            }
+        }
+        throw PictureFolderError("\(root): there is no such folder")
+    }
+
+    private static func names(in folder: Path) throws(PictureFolderError) -> [Path] {
+        do {
+            return try folder.entries()
+        } catch {
+            throw PictureFolderError("\(folder): cannot be listed: \(error)")
         }
     }
 }
@@ -57,9 +77,7 @@ private struct FileIdentity: Hashable {
     let number: UInt64
     let isFolder: Bool
 
-    init?(_ path: String) {
-        var status = stat()
-        guard stat(path, &status) == 0 else { return nil }
+    init(_ status: stat) {
         device = UInt64(status.st_dev)
         number = UInt64(status.st_ino)
         isFolder = status.st_mode & S_IFMT == S_IFDIR

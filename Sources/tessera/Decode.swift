@@ -1,4 +1,5 @@
 import ArgumentParser
+import FilePaths
 import ImageInput
 import TokenService
 import TokenizerCore
@@ -29,10 +30,10 @@ struct Decode: ParsableCommand {
     var npy = false
 
     @Option(help: "PNG to write; a folder where there are several images (default: JSON on standard output).")
-    var out: String?
+    var out: Path?
 
     @Argument(help: "Files of tokens; - is standard input.")
-    var files: [String]
+    var files: [Path]
 
     func run() throws {
         try checkOutput()
@@ -44,7 +45,7 @@ struct Decode: ParsableCommand {
         let tokens = try files.flatMap { try read($0, parameters, for: contract) }
         // As late as how many there are is known, and before anything is decoded.
         let path = try out.flatMap { npy ? nil : try Files.outputs($0, count: tokens.count) }
-        var images: [(name: String, image: RGBImage)] = []
+        var images: [(name: Path, image: RGBImage)] = []
         for (name, ids) in tokens {
             images.append((name, try loaded.tokenizer.decode(ids, options: parameters.decode)))
         }
@@ -67,8 +68,8 @@ struct Decode: ParsableCommand {
 
     /// The ids in a file, each image's with the name of its picture.
     private func read(
-        _ file: String, _ parameters: DecodeParameters, for contract: TokenContract
-    ) throws -> [(name: String, ids: [Int32])] {
+        _ file: Path, _ parameters: DecodeParameters, for contract: TokenContract
+    ) throws -> [(name: Path, ids: [Int32])] {
         var limits = ServiceLimits()
         // Limits of a server's requests, not of files.
         limits.imagesPerRequest = .max
@@ -77,7 +78,7 @@ struct Decode: ParsableCommand {
         do {
             let lists = try TokenFile.read(bytes, contract: contract, parameters: parameters, limits: limits)
             return lists.enumerated().map { index, ids in
-                (Files.stem(file) + (lists.count > 1 ? "-\(index)" : "") + ".png", ids)
+                (Files.picture(named: file, lists.count > 1 ? "-\(index)" : ""), ids)
             }
         } catch {
             throw CommandFailure("\(file): \(error)")

@@ -1,3 +1,4 @@
+import FilePaths
 import Foundation
 import Models
 
@@ -12,7 +13,7 @@ enum DefaultModel {
     /// - Parameter expected: what the user could have given, for the error.
     static func source(expected: String) throws -> ModelSource {
         try source(
-            environment: ProcessInfo.processInfo.environment, executable: executable(), exists: Files.isDirectory,
+            environment: Environment.texts, executable: executable(), exists: { Path($0).isFolder },
             expected: expected)
     }
 
@@ -33,7 +34,7 @@ enum DefaultModel {
 
     /// The model that came with this executable.
     static func builtIn(expected: String) throws(CommandFailure) -> ModelSource {
-        try builtIn(executable: executable(), exists: Files.isDirectory, expected: expected)
+        try builtIn(executable: executable(), exists: { Path($0).isFolder }, expected: expected)
     }
 
     private static func builtIn(
@@ -47,16 +48,14 @@ enum DefaultModel {
 
     /// Where the model of an executable may be, the likeliest first.
     private static func folders(executable: String) -> [String] {
-        let binaries = URL(fileURLWithPath: executable).deletingLastPathComponent()
-        let prefix = binaries.deletingLastPathComponent()
+        let binaries = Path(executable).components.dropLast(), prefix = binaries.dropLast()
         // Not Bundle.module: it holds the build's absolute path, and traps where it finds nothing.
         return [
-            binaries.appendingPathComponent("Tessera_tessera.resources/\(name)").path,
-            prefix.appendingPathComponent("share/tessera/\(name)").path,
-        ]
+            binaries + ["Tessera_tessera.resources", Path(name)], prefix + ["share", "tessera", Path(name)],
+        ].map { Path.joined($0, isAbsolute: true).description }
     }
 
     private static func executable() -> String? {
-        try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")
+        Path("/proc/self/exe").linkTarget?.description
     }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import FilePaths
 import TokenService
 import TokenizerCore
 
@@ -28,10 +29,10 @@ struct Encode: ParsableCommand {
     var npy = false
 
     @Option(help: "File to write (default: standard output).")
-    var out: String?
+    var out: Path?
 
     @Argument(help: "PNG or JPEG files; - is standard input.")
-    var files: [String]
+    var files: [Path]
 
     func validate() throws {
         if npy, margin { throw ValidationError("--margin has no place in an .npy array") }
@@ -64,7 +65,7 @@ struct Encode: ParsableCommand {
     }
 
     private func encode(
-        _ file: String, _ tokenizer: any Tokenizer, _ parameters: EncodeParameters
+        _ file: Path, _ tokenizer: any Tokenizer, _ parameters: EncodeParameters
     ) throws -> EncodedImage {
         let prepared = try Files.picture(file, parameters, for: tokenizer.contract)
         return EncodedImage(

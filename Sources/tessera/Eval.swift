@@ -1,6 +1,6 @@
 import ArgumentParser
 import Evaluation
-import Foundation
+import FilePaths
 import ImageInput
 import JSON
 import Models
@@ -37,10 +37,10 @@ struct Eval: ParsableCommand {
     @OptionGroup var sampling: SamplingArguments
 
     @Option(help: "File for all results as JSON; - is standard output, in place of the table.")
-    var json: String?
+    var json: Path?
 
     @Option(help: "PNG of the first \(Eval.sheetPairs) originals above their reconstructions.")
-    var sheet: String?
+    var sheet: Path?
 
     @Option(parsing: .unconditional, help: "Pictures in a row of --sheet, 1 to \(Eval.sheetPairs).")
     var columns = 8
@@ -48,13 +48,13 @@ struct Eval: ParsableCommand {
     @Option(
         help:
             "New or empty folder, in none that is read, for all originals, as the model saw them, and reconstructions.")
-    var saveImages: String?
+    var saveImages: Path?
 
     @Option(parsing: .unconditional, help: "Take only the first so many pictures.")
     var limit: Int?
 
     @Argument(help: "Folders, with all below them, and PNG or JPEG files.")
-    var paths: [String]
+    var paths: [Path]
 
     func validate() throws {
         guard (1...Self.sheetPairs).contains(columns) else {
@@ -67,7 +67,8 @@ struct Eval: ParsableCommand {
         if let json, json != "-" { try Files.requireWritable(json) }
         if let sheet { try Files.requireWritable(sheet) }
         let savePath = try saveImages.map { try Self.saveFolders($0, inputs: paths) }
-        let files = try Files.pictures(paths)
+        var unreadable: [(path: Path, reason: String)] = []
+        let files = try Files.pictures(paths) { unreadable.append(($0, $1)) }
         let loaded = try model.load()
         let contract = loaded.description.contract
         let encode = try picture.parameters(for: contract)
@@ -75,6 +76,10 @@ struct Eval: ParsableCommand {
         try decode.check(for: contract)
         let pass = RoundTrip(tokenizer: loaded.tokenizer, encode: encode, decode: decode.decode)
         var report = EvaluationReport(model: loaded.description, encode: encode, decode: decode.decode, limit: limit)
+        for (path, reason) in unreadable {
+            standardError("\(path): \(reason)")
+            report.skip(path, reason)
+        }
         var pairs: [(original: RGBImage, reconstruction: RGBImage)] = []
         for file in limit.map({ Array(files.prefix($0)) }) ?? files {
             guard let original = read(file, contract, encode, &report) else { continue }
@@ -82,7 +87,7 @@ struct Eval: ParsableCommand {
             let result = try pass.run(original)
             if let savePath {
                 let number = "\(report.evaluated)"
-                let name = String(repeating: "0", count: max(0, 5 - number.count)) + number + ".png"
+                let name = Path(String(repeating: "0", count: max(0, 5 - number.count)) + number + ".png")
                 try Files.write(encodePNG(original), to: savePath("original", name))
                 try Files.write(encodePNG(result.image), to: savePath("reconstruction", name))
             }
@@ -95,7 +100,7 @@ struct Eval: ParsableCommand {
 
     /// The picture as the model takes it; `nil` if that can't be had, which is said and counted.
     private func read(
-        _ file: String, _ contract: TokenContract, _ parameters: EncodeParameters, _ report: inout EvaluationReport
+        _ file: Path, _ contract: TokenContract, _ parameters: EncodeParameters, _ report: inout EvaluationReport
     ) -> RGBImage? {
         do {
             return try Files.picture(file, parameters, for: contract).image
@@ -120,25 +125,29 @@ struct Eval: ParsableCommand {
 
     /// Makes both folders. Files of another run beside the new ones would count in whatever reads the folder.
     private static func saveFolders(
-        _ folder: String, inputs: [String]
-    ) throws -> (_ part: String, _ name: String) -> String {
-        let parts = ["original", "reconstruction"]
+        _ folder: Path, inputs: [Path]
+    ) throws -> (_ part: Path, _ name: Path) -> Path {
+        let parts: [Path] = ["original", "reconstruction"]
         try Files.requireOutside(folder, of: inputs, option: "--save-images")
         // Both folders, empty, are what a run leaves that failed before its first picture.
-        let spare = try contents(folder).filter { try !parts.contains($0) || !contents("\(folder)/\($0)").isEmpty }
+        let spare = try contents(folder).filter { try !parts.contains($0) || !contents(folder.appending($0)).isEmpty }
         guard spare.isEmpty else {
             throw CommandFailure(
-                "--save-images: \(folder) holds \(spare.sorted()[0]) already, expected a new or an empty folder")
+                "--save-images: \(folder) holds \(spare[0]) already, expected a new or an empty folder")
         }
-        for part in parts { _ = try Files.outputs("\(folder)/\(part)/", count: 1) }
-        return { "\(folder)/\($0)/\($1)" }
+        for part in parts { _ = try Files.outputs(Path(bytes: folder.appending(part).bytes + "/".utf8), count: 1) }
+        return { folder.appending($0).appending($1) }
     }
 
     /// Names in a folder; none where it isn't there yet.
-    private static func contents(_ folder: String) throws -> [String] {
-        guard FileManager.default.fileExists(atPath: folder) else { return [] }
-        guard Files.isDirectory(folder) else { throw CommandFailure("--save-images: \(folder) is not a folder") }
-        return try FileManager.default.contentsOfDirectory(atPath: folder)
+    private static func contents(_ folder: Path) throws(CommandFailure) -> [Path] {
+        guard folder.exists else { return [] }
+        guard folder.isFolder else { throw CommandFailure("--save-images: \(folder) is not a folder") }
+        do throws(SystemError) {
+            return try folder.entries()
+        } catch {
+            throw CommandFailure("--save-images: \(folder): cannot be listed: \(error)")
+        }
     }
 }
 

@@ -1,4 +1,5 @@
 import Evaluation
+import FilePaths
 import Foundation
 import ImageInput
 import JSON
@@ -38,23 +39,24 @@ struct EvaluationReport {
     var evaluated: Int { images.count }
     var isEmpty: Bool { images.isEmpty }
 
-    mutating func add(_ file: String, original: RGBImage, _ result: RoundTrip.Result) throws {
+    mutating func add(_ file: Path, original: RGBImage, _ result: RoundTrip.Result) throws {
         let ratio = Quality.psnr(result.image, original)
         let structure = Quality.structure(result.image, original)
-        psnr.add(ratio, of: file)
-        ssim.add(structure?.ssim, of: file)
-        multiScale.add(structure?.multiScaleSSIM, of: file)
+        let name = file.description
+        psnr.add(ratio, of: name)
+        ssim.add(structure?.ssim, of: name)
+        multiScale.add(structure?.multiScaleSSIM, of: name)
         try codes.add(result.ids)
         encodeTime += result.encodeTime
         decodeTime += result.decodeTime
         images.append([
-            "file": .string(file), "psnr": Self.value(ratio), "ssim": Self.value(structure?.ssim),
+            "file": .string(name), "psnr": Self.value(ratio), "ssim": Self.value(structure?.ssim),
             "ms_ssim": Self.value(structure?.multiScaleSSIM),
         ])
     }
 
-    mutating func skip(_ file: String, _ reason: String) {
-        skipped.append(["file": .string(file), "error": .string(reason)])
+    mutating func skip(_ file: Path, _ reason: String) {
+        skipped.append(["file": .string("\(file)"), "error": .string(reason)])
     }
 
     /// Bits that the tokens of an image take with codes of one length, by pixel of the picture that the model sees.

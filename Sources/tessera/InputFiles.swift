@@ -1,4 +1,4 @@
-import Foundation
+import FilePaths
 import Glibc
 import JSON
 
@@ -11,10 +11,10 @@ extension Files {
     /// The whole of a file; `-` is standard input.
     ///
     /// - Parameter limit: bytes of a pipe or a device, which may have no end; a file ends by itself.
-    static func read(_ path: String, limit: Int = streamBytes) throws -> [UInt8] {
+    static func read(_ path: Path, limit: Int = streamBytes) throws -> [UInt8] {
         if path == "-" { return try read(STDIN_FILENO, path, limit) }
-        if isDirectory(path) { throw CommandFailure("\(path): is a folder, expected a file") }
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        if path.isFolder { throw CommandFailure("\(path): is a folder, expected a file") }
+        let descriptor = path.open(O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw systemError(path) }
         defer { close(descriptor) }
         return try read(descriptor, path, limit)
@@ -23,14 +23,14 @@ extension Files {
     /// A text in UTF-8, not checked to be that, without the byte order mark that it may begin with.
     ///
     /// - Parameter limit: as of `read`.
-    static func text(_ path: String, limit: Int) throws -> ArraySlice<UInt8> {
+    static func text(_ path: Path, limit: Int) throws -> ArraySlice<UInt8> {
         let bytes = try read(path, limit: limit)
         let mark = ByteOrderMark(startOf: bytes)
         if let refusal = mark?.refusal { throw CommandFailure("\(path): \(refusal)") }
         return bytes.dropFirst(mark?.bytes.count ?? 0)
     }
 
-    private static func read(_ descriptor: Int32, _ path: String, _ limit: Int) throws -> [UInt8] {
+    private static func read(_ descriptor: Int32, _ path: Path, _ limit: Int) throws -> [UInt8] {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw systemError(path) }
         let isFile = status.st_mode & S_IFMT == S_IFREG
@@ -46,13 +46,13 @@ extension Files {
                 throw systemError(path)
             }
             guard isFile || bytes.count <= limit else {
-                let name = path == "-" ? "standard input" : path
+                let name = path == "-" ? "standard input" : "\(path)"
                 throw CommandFailure("\(name): goes on after \(limit) bytes, expected no more")
             }
         }
     }
 
-    private static func systemError(_ path: String) -> CommandFailure {
+    private static func systemError(_ path: Path) -> CommandFailure {
         CommandFailure("\(path): cannot be read: \(String(cString: strerror(errno)))")
     }
 }

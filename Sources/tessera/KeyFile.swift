@@ -1,3 +1,4 @@
+import FilePaths
 import Foundation
 import TokenService
 
@@ -16,7 +17,7 @@ enum KeyFile {
         guard file != nil || !listed.isEmpty else { return nil }
         var keys: [String] = []
         if let file {
-            keys += try parse(String(decoding: Files.text(file, limit: sizeLimit), as: UTF8.self), from: file)
+            keys += try parse(String(decoding: Files.text(Path(file), limit: sizeLimit), as: UTF8.self), from: file)
         }
         if !listed.isEmpty { keys += try parse(list: listed) }
         return keys

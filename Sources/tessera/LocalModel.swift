@@ -1,6 +1,7 @@
 import ArgumentParser
 import Checkpoint
-import Foundation
+import FilePaths
+import Glibc
 import ImageInput
 import Models
 import TokenService
@@ -125,68 +126,45 @@ extension PictureOptions.Alpha: ExpressibleByArgument {}
 /// Files that commands read and write.
 enum Files {
     /// To `path`, or to standard output where it is `nil`.
-    static func write(_ bytes: [UInt8], to path: String?) throws {
-        if let path { try requireWritable(path) }
-        do {
-            if let path {
-                try Data(bytes).write(to: URL(fileURLWithPath: path))
-            } else {
-                try FileHandle.standardOutput.write(contentsOf: Data(bytes))
-            }
-        } catch {
-            throw CommandFailure("\(path ?? "standard output"): cannot be written: \(reason(error))")
-        }
+    static func write(_ bytes: [UInt8], to path: Path?) throws {
+        guard let path else { return try write(bytes, to: STDOUT_FILENO, name: "standard output") }
+        try requireWritable(path)
+        let descriptor = path.open(O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC)
+        guard descriptor >= 0 else { throw CommandFailure("\(path): cannot be written: \(SystemError())") }
+        defer { close(descriptor) }
+        try write(bytes, to: descriptor, name: "\(path)")
+    }
+
+    private static func write(_ bytes: [UInt8], to descriptor: Int32, name: String) throws {
+        guard !LogWriter.write(bytes, to: descriptor) else { return }
+        throw CommandFailure("\(name): cannot be written: \(SystemError())")
     }
 
     /// Where outputs go, by name: one to the file `out`; several, or where `out` is a folder or ends in a slash, into
     /// the folder `out`, which is made.
-    static func outputs(_ out: String, count: Int) throws -> (_ name: String) -> String {
-        let isFolder = out.hasSuffix("/") || isDirectory(out)
-        if count == 1, !isFolder {
+    static func outputs(_ out: Path, count: Int) throws -> (_ name: Path) -> Path {
+        if count == 1, !out.endsInSlash, !out.isFolder {
             try requireWritable(out)
             return { _ in out }
         }
-        try WritableFolder.make(out)
+        try WritableFolder.make(out.description)
         try requireWritable(folder: out)
-        return { "\(out)/\($0)" }
-    }
-
-    static func isDirectory(_ path: String) -> Bool {
-        var isFolder: ObjCBool = false
-        return FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue
-    }
-
-    /// The system's own word where there is one: Foundation's is long and names codes.
-    static func reason(_ error: any Error) -> String {
-        let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
-        guard let code = underlying?.code ?? (error as? POSIXError).map({ Int($0.code.rawValue) }) ?? number(error)
-        else {
-            return error.localizedDescription
-        }
-        return String(cString: strerror(Int32(truncatingIfNeeded: code)))
-    }
-
-    /// Foundation doesn't always keep what the system said.
-    private static func number(_ error: any Error) -> Int? {
-        switch (error as? CocoaError)?.code {
-        case .fileNoSuchFile, .fileReadNoSuchFile: Int(ENOENT)
-        case .fileReadNoPermission, .fileWriteNoPermission: Int(EACCES)
-        case .fileWriteOutOfSpace: Int(ENOSPC)
-        case .fileWriteVolumeReadOnly: Int(EROFS)
-        default: nil
-        }
+        return { out.appending($0) }
     }
 
     /// Refuses inputs whose outputs would have the same name, before anything is computed.
-    static func checkNames(_ paths: [String]) throws {
-        let names = Dictionary(grouping: paths, by: stem)
+    static func checkNames(_ paths: [Path]) throws {
+        let names = Dictionary(grouping: paths, by: \.stem)
         guard let (name, twins) = names.first(where: { $0.value.count > 1 }) else { return }
-        throw CommandFailure("--out: \(twins.joined(separator: " and ")) would both be written as \(name).png")
+        let told = twins.map(\.description).joined(separator: " and ")
+        throw CommandFailure("--out: \(told) would both be written as \(name).png")
     }
 
-    /// "a/b.jpg" -> "b".
-    static func stem(_ path: String) -> String {
-        URL(fileURLWithPath: path).deletingPathExtension().lastPathComponent
+    /// The name of what is made of a file, "b.png" of "a/b.jpg".
+    ///
+    /// - Parameter mark: in ASCII, goes behind the file's own name.
+    static func picture(named path: Path, _ mark: String = "") -> Path {
+        Path(bytes: path.stem.bytes + mark.utf8 + ".png".utf8)
     }
 }
 

@@ -1,4 +1,4 @@
-import Foundation
+import FilePaths
 import ImageInput
 import TokenService
 import TokenizerCore
@@ -6,7 +6,7 @@ import TokenizerCore
 extension Files {
     /// A picture as the model takes it.
     static func picture(
-        _ file: String, _ parameters: EncodeParameters, for contract: TokenContract
+        _ file: Path, _ parameters: EncodeParameters, for contract: TokenContract
     ) throws -> PreparedPicture {
         try Processing.prepare(
             read(file, limit: ServiceLimits().image.fileBytes), options: parameters.picture,
@@ -15,7 +15,11 @@ extension Files {
 
     /// The pictures that are meant by `paths`: of a folder those that `PictureFolder` lists; every other path is taken as
     /// it is.
-    static func pictures(_ paths: [String]) throws -> [String] {
-        try paths.flatMap { try isDirectory($0) ? PictureFolder.pictures(in: $0) : [$0] }
+    ///
+    /// - Parameter skipped: as `PictureFolder.pictures` tells it.
+    static func pictures(
+        _ paths: [Path], skipped: (_ path: Path, _ reason: String) -> Void
+    ) throws -> [Path] {
+        try paths.flatMap { try $0.isFolder ? PictureFolder.pictures(in: $0, skipped: skipped) : [$0] }
     }
 }

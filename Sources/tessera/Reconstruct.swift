@@ -1,5 +1,6 @@
 import ArgumentParser
 import Evaluation
+import FilePaths
 import ImageInput
 import JSON
 import TokenService
@@ -21,13 +22,13 @@ struct Reconstruct: ParsableCommand {
     @OptionGroup var sampling: SamplingArguments
 
     @Option(help: "PNG to write; a folder where there are several pictures.")
-    var out: String?
+    var out: Path?
 
     @Flag(help: "Write to --out an .npy array (N, 256, 256, 3) in place of PNG.")
     var npy = false
 
     @Argument(help: "PNG or JPEG files; - is standard input.")
-    var files: [String]
+    var files: [Path]
 
     func validate() throws {
         if npy, out == nil { throw ValidationError("--npy needs --out: what is printed is a line a picture") }
@@ -47,7 +48,7 @@ struct Reconstruct: ParsableCommand {
                 let tokens = try loaded.tokenizer.encode(prepared.image, options: parameters.encode)
                 let image = try loaded.tokenizer.decode(tokens.ids, options: decode.decode)
                 if npy { images.append(image) }
-                if let path { try Files.write(encodePNG(image), to: path(Files.stem(file) + ".png")) }
+                if let path { try Files.write(encodePNG(image), to: path(Files.picture(named: file))) }
                 try report(file, image, prepared.image)
             } catch let error as ServiceError {
                 throw CommandFailure("\(file): \(error)")
@@ -57,7 +58,7 @@ struct Reconstruct: ParsableCommand {
     }
 
     /// Where a picture goes by its name; `nil` where none is written.
-    private func writing() throws -> ((_ name: String) -> String)? {
+    private func writing() throws -> ((_ name: Path) -> Path)? {
         guard let out else { return nil }
         if npy {
             try Files.requireWritable(out)
@@ -67,10 +68,10 @@ struct Reconstruct: ParsableCommand {
         return try Files.outputs(out, count: files.count)
     }
 
-    private func report(_ file: String, _ image: RGBImage, _ reference: RGBImage) throws {
+    private func report(_ file: Path, _ image: RGBImage, _ reference: RGBImage) throws {
         let psnr = Quality.psnr(image, reference)
         let line: JSONValue = [
-            "file": .string(file), "psnr": psnr.isFinite ? JSONValue(psnr) : .null,
+            "file": .string("\(file)"), "psnr": psnr.isFinite ? JSONValue(psnr) : .null,
             "ssim": Quality.ssim(image, reference).map { JSONValue($0) } ?? .null,
         ]
         try Files.write(line.write() + [0x0A], to: nil)

@@ -47,12 +47,13 @@ struct Serve: ParsableCommand {
     }
 
     func run() throws {
-        let environment = ProcessInfo.processInfo.environment
+        let environment = Environment.texts
         let file = config ?? environment[Self.configVariable].flatMap { $0.isEmpty ? nil : $0 }
         let resolved = try ResolvedSettings(
             flags: options, environment: environment, file: file.map { try SettingsFile.load($0) })
         let settings = resolved.settings
-        let keys = try KeyFile.keys(file: settings.apiKeyFile, environment: environment)
+        let keys = try KeyFile.keys(
+            file: settings.apiKeyFile, environment: ProcessInfo.processInfo.environment)
         guard !printConfig else {
             let secrets = [KeyFile.variable].filter { !(environment[$0] ?? "").isEmpty }
             return try Files.write(Array(resolved.yaml(file: file, secrets: secrets).utf8), to: nil)

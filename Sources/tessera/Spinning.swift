@@ -1,3 +1,4 @@
+import FilePaths
 import Foundation
 
 /// How long libgomp's threads spin while they wait for one another, before they sleep.
@@ -14,11 +15,11 @@ enum Spinning {
     static func limit() {
         let environment = ProcessInfo.processInfo.environment
         guard environment[variable] == nil, environment["OMP_WAIT_POLICY"] == nil,
-            let executable = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe"),
+            let executable = Path("/proc/self/exe").linkTarget,
             // Not where it was started as an argument of the dynamic loader, `ld-linux-x86-64.so.2 tessera …`.
-            !URL(filePath: executable).lastPathComponent.hasPrefix("ld"), setenv(variable, count, 1) == 0
+            !executable.name.hasPrefix("ld"), setenv(variable, count, 1) == 0
         else { return }
         // Returns only where it fails, and then all goes on as it is.
-        execv(executable, CommandLine.unsafeArgv)
+        executable.withCString { _ = execv($0, CommandLine.unsafeArgv) }
     }
 }

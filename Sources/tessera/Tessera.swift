@@ -16,8 +16,8 @@ struct Tessera: ParsableCommand {
     static func main() {
         Spinning.limit()
         do {
-            try RepeatedOptions.check(Array(CommandLine.arguments.dropFirst()))
-            var command = try parseAsRoot()
+            try RepeatedOptions.check(Arguments.texts)
+            var command = try parseAsRoot(Arguments.texts)
             try command.run()
         } catch {
             let code = exitCode(for: error)

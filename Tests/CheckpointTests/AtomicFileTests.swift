@@ -1,3 +1,4 @@
+import FilePaths
 import Foundation
 import Synchronization
 import Testing
@@ -186,11 +187,33 @@ private let large = (0..<3_000_017).map { UInt8(truncatingIfNeeded: $0 &* 2_654_
         }
     }
 
+    /// In the text form of `Path`; the longest name that a file may have too.
+    @Test(arguments: [
+        "caf\\xe9.bin", "\\x80", "\\xc0\\xaf.bin", "é.bin", "e\u{301}.bin", "\\x1b[31m\\x0a",
+        String(repeating: "\\xe9", count: 255),
+        String(repeating: "é", count: 127) + "x",
+    ])
+    func namesNeedNotBeUTF8(name: String) throws {
+        let file = try TemporaryFile(old)
+        let folder = Path(file.path).folder
+        let path = folder.appending(Path(name))
+        for round in 0..<2 {
+            try AtomicFile.write([UInt8](repeating: UInt8(round), count: 5), to: path.description)
+            #expect(try folder.entries() == [Path(name), "model.bin"].sorted())
+            #expect(try path.status().st_size == 5)
+        }
+        let left = folder.appending(Path(".\(name.prefix(40)).12345678.partial"))
+        close(left.open(O_WRONLY | O_CREAT))
+        #expect(left.exists)
+        AtomicFile.removePartials(in: folder.description)
+        #expect(!left.exists && path.exists)
+    }
+
     static let places: [(String, FileWriteError.Step, String)] = [
         ("none/model.bin", .folder, "No such file or directory"), ("model.bin/x", .folder, "Not a directory"),
         ("", .target, "the path does not end with a file's name"), ("folder", .target, "is not a regular file"),
         ("link", .target, "exists and is not a regular file"),
-        (String(repeating: "n", count: 250), .create, "File name too long"),
+        (String(repeating: "n", count: 256), .create, "File name too long"),
     ]
 
     @Test(arguments: places)

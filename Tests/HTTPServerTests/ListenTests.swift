@@ -1,3 +1,4 @@
+import FilePaths
 import Glibc
 import HTTPServer
 import HTTPWire
@@ -37,6 +38,21 @@ struct ListenAddressTests {
         #expect(try fixture.client().get("/u").text == "/u")
         #expect(await fixture.stop() == 0)
         #expect(access(path, F_OK) != 0)
+    }
+
+    /// Of 107 bytes, though their text has more.
+    @Test(arguments: [
+        "\\xe9", "\\x80", "\\xc0\\xaf", "e\u{301}", "\\x1b[31m\\x0a", "\\xff" + String(repeating: "x", count: 40),
+    ])
+    func aUnixSocketsNameNeedNotBeUTF8(name: String) async throws {
+        let path = temporaryPath() + name
+        let whole = path + String(repeating: "\\xe9", count: 107 - Path(path).bytes.count)
+        let fixture = try Fixture(listen: "unix:\(whole)")
+        #expect(Path(whole).exists && fixture.address.description == "unix:\(whole)")
+        #expect(try fixture.client().get("/u").text == "/u")
+        #expect(await fixture.stop() == 0)
+        #expect(!Path(whole).exists)
+        #expect(throws: HTTPServerError.self) { try ListenAddress("unix:\(whole)\\xe9") }
     }
 
     @Test func aStaleUnixSocketIsReplaced() async throws {

@@ -1,3 +1,4 @@
+import FilePaths
 import Glibc
 import HTTPServer
 import Patience
@@ -49,7 +50,7 @@ package final class SocketClient: @unchecked Sendable {
         case .unix(let path):
             var name = sockaddr_un()
             name.sun_family = sa_family_t(AF_UNIX)
-            withUnsafeMutableBytes(of: &name.sun_path) { $0.copyBytes(from: path.utf8.prefix(107)) }
+            withUnsafeMutableBytes(of: &name.sun_path) { $0.copyBytes(from: Path(path).bytes.prefix(107)) }
             status = connect(&name)
         case .tcp(let host, let port) where host.contains(":"):
             var name = sockaddr_in6()

@@ -1,3 +1,4 @@
+import FilePaths
 import Foundation
 import ImageInput
 import Recipe
@@ -45,6 +46,17 @@ final class DataFolder {
     static func odd(_ name: String) -> String {
         URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .appendingPathComponent("ImageInputTests/Fixtures/pictures/\(name)").path
+    }
+}
+
+extension CropPlan {
+    /// - Parameter pictures: paths in their text form.
+    init(
+        _ pictures: [String], crops: Int?, seed: UInt64, preprocessing: Preprocessing,
+        limits: ImageLimits = ImageLimits()
+    ) throws(TrainingError) {
+        try self.init(
+            pictures.map { Path($0) }, crops: crops, seed: seed, preprocessing: preprocessing, limits: limits)
     }
 }
 

@@ -1,3 +1,4 @@
+import FilePaths
 import Foundation
 import ImageInput
 import Recipe
@@ -75,7 +76,7 @@ private let small = Preprocessing(filter: .bilinear, size: 16)
         let plan = try CropPlan(paths, crops: 101, seed: 4, preprocessing: small)
         #expect(plan.count == 101 && plan.counts.reduce(0, +) == 101)
         #expect(plan.counts[1] == 0 && plan.counts[3] == 0)
-        #expect(plan.skipped.map(\.path) == [paths[1], paths[3]])
+        #expect(plan.skipped.map(\.path.description) == [paths[1], paths[3]])
         #expect(plan.skipped[0].reason.contains("is not read") && plan.skipped[1].reason.contains("No such file"))
         // sqrt(40 * 20), 9, and sqrt(60 * 50) at 1, 1 / 1.6, 1 / 2.56.
         let weights = [Double(800).squareRoot(), 0, 9, 0, Double(3000).squareRoot() * (1 + 1 / 1.6 + 1 / 2.56)]
@@ -93,7 +94,7 @@ private let small = Preprocessing(filter: .bilinear, size: 16)
         let comment: [UInt8] = [0xFF, 0xFE, 0xFF, 0xFF] + [UInt8](repeating: 0x20, count: 65533)
         jpeg.insert(contentsOf: comment + comment, at: 2)
         let path = try folder.write(jpeg, to: "large.jpg")
-        #expect(try PictureFile.size(path, limits: ImageLimits()) == (61, 43))
+        #expect(try PictureFile.size(Path(path), limits: ImageLimits()) == (61, 43))
     }
 
     @Test func limitsHoldBeforeAnyCropIsPlanned() throws {

@@ -1,5 +1,5 @@
 import Checkpoint
-import Foundation
+import FilePaths
 
 /// The files of a model in a folder, by the names that their authors publish them under.
 struct ModelFolder {
@@ -8,15 +8,13 @@ struct ModelFolder {
 
     init(_ path: String) throws(ModelError) {
         self.path = path
-        var isFolder: ObjCBool = false
-        guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-            throw .folder("\(path): there is no such folder")
-        }
-        guard isFolder.boolValue else { throw .folder("\(path): expected a folder, found a file") }
+        let folder = Path(path)
+        guard folder.exists else { throw .folder("\(path): there is no such folder") }
+        guard folder.isFolder else { throw .folder("\(path): expected a folder, found a file") }
         do {
-            names = try FileManager.default.contentsOfDirectory(atPath: path).sorted()
+            names = try folder.entries().map(\.description)
         } catch {
-            throw .folder("\(path): cannot be listed: \(error.localizedDescription)")
+            throw .folder("\(path): cannot be listed: \(error)")
         }
     }
 

@@ -1,4 +1,5 @@
 import Checkpoint
+import FilePaths
 import Glibc
 import Tensor
 
@@ -19,7 +20,7 @@ public enum ModelLoader {
         let threads = threads ?? Compute.availableProcessors
         Compute.setThreads(threads)
         let path = packedPath(source)
-        guard access(path, F_OK) == 0 else { return try read(source, threads: threads, imagesAtOnce) }
+        guard Path(path).exists else { return try read(source, threads: threads, imagesAtOnce) }
         do {
             let packed = try PackedModel(path: path, source.feasiblePrecision.precision)
             let loaded = try load(source, packed: packed)
@@ -77,7 +78,7 @@ public enum ModelLoader {
     public static func checkPacked(_ source: ModelSource, threads: Int? = nil) throws -> (path: String, bytes: Int) {
         Compute.setThreads(threads ?? Compute.availableProcessors)
         let path = packedPath(source)
-        if access(path, F_OK) != 0, errno == ENOENT {
+        if Path(path).refusal(of: F_OK)?.number == ENOENT {
             throw ModelError.packed("\(path): there is no such file; `tessera pack` writes it")
         }
         let packed = try PackedModel(path: path, source.feasiblePrecision.precision)

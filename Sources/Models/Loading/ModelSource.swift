@@ -1,10 +1,11 @@
-import Glibc
+import FilePaths
 import TokenizerCore
 
 /// Where a model's files are and how it computes: `ID=FOLDER[,vae=FOLDER][,preprocessor=FILE][,precision=fp32|bf16|int8]`.
 public struct ModelSource: Sendable, Hashable {
     /// What requests call it: letters, digits, `.`, `_` and `-`.
     public var id: String
+    /// In the text form of `Path`, as the other two.
     public var folder: String
     /// ReVQ: the DC-AE's folder; `nil`: `vae` in `folder`.
     public var vae: String?
@@ -27,6 +28,8 @@ public struct ModelSource: Sendable, Hashable {
     /// folder as a whole where there is one of that name, or where a slash stands before its first equals sign; else it is
     /// the id up to that sign and the folder behind it.
     ///
+    /// An id that is taken from a folder's name is cut to 128 characters, with '-' for each that no id has.
+    ///
     /// - Parameter origin: what the text was given as, for errors.
     public init(parsing text: String, from origin: String = "--model") throws(ModelError) {
         try self.init(parsing: text, from: origin, isFolder: Self.isFolder)
@@ -43,13 +46,17 @@ public struct ModelSource: Sendable, Hashable {
             folder = String(behind)
         } else {
             folder = first
-            let name = first.split(separator: "/").last.map(String.init) ?? ""
-            id = String(name.map { $0.utf8.count == 1 && $0.utf8.allSatisfy(Self.isNameByte) ? $0 : "-" })
+            let name = String(decoding: Path(first).name.bytes, as: UTF8.self)
+            id = String(
+                name.map { $0.utf8.count == 1 && $0.utf8.allSatisfy(Self.isNameByte) ? $0 : "-" }.prefix(Self.longestID)
+            )
         }
         guard !folder.isEmpty else { throw .config("\(origin) \(text): expected ID=FOLDER, found no folder") }
-        let allowed = !id.isEmpty && id.utf8.count <= 128 && id.utf8.allSatisfy(Self.isNameByte)
+        let allowed = !id.isEmpty && id.utf8.count <= Self.longestID && id.utf8.allSatisfy(Self.isNameByte)
         guard allowed else {
-            throw .config("\(origin) \(text): the id '\(id)' is not made of letters, digits, '.', '_' and '-'")
+            throw .config(
+                "\(origin) \(text): the id '\(id)' is not made of letters, digits, '.', '_' and '-', \(Self.longestID) at most"
+            )
         }
         do throws(OptionError) {
             try take(options: parts)
@@ -88,11 +95,9 @@ public struct ModelSource: Sendable, Hashable {
         }
     }
 
-    private static func isFolder(_ path: String) -> Bool {
-        var status = stat()
-        return stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
-    }
+    private static func isFolder(_ path: String) -> Bool { Path(path).isFolder }
 
+    private static let longestID = 128
     private static let precisions = Precision.allCases.map(\.rawValue).joined(separator: "|")
 
     /// What ids and names of models are made of: letters, digits, '.', '_' and '-' of ASCII.

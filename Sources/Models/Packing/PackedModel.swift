@@ -1,4 +1,5 @@
 import Checkpoint
+import FilePaths
 import Tensor
 import TokenizerCore
 
@@ -39,7 +40,7 @@ final class PackedModel: LayerStore {
             throw .packed("\(path): packed from \(Self.told(facts.sources)), expected \(Self.told(files))")
         }
         for (now, then) in zip(files, facts.sources) {
-            guard now.name == then.name, now.stamp.size == then.stamp.size else {
+            guard Path(now.name) == Path(then.name), now.stamp.size == then.stamp.size else {
                 throw .packed(
                     "\(path): other \(now.role): packed from \(then.name) of \(then.stamp.size) bytes, found "
                         + "\(now.name) of \(now.stamp.size)")

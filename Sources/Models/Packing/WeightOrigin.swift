@@ -1,4 +1,5 @@
 import Checkpoint
+import FilePaths
 import Tensor
 import TokenizerCore
 
@@ -65,7 +66,7 @@ struct SourceFile: Equatable {
 
     init(_ role: String, _ file: CheckpointFile) {
         self.init(
-            role: role, name: file.path.split(separator: "/").last.map(String.init) ?? "", stamp: file.stamp,
+            role: role, name: Path(file.path).name.description, stamp: file.stamp,
             mode: file.mode)
     }
 

@@ -1,4 +1,5 @@
 import Checkpoint
+import FilePaths
 import JSON
 
 /// What a latent cache was made from: everything that decides its numbers.
@@ -42,7 +43,8 @@ struct CacheManifest {
     /// As the file in a cache's folder has it.
     init(folder: String) throws(TrainingError) {
         let path = Self.path(in: folder)
-        let (bytes, _) = try naming(path) { () throws(TrainingError) in try PictureFile.read(path, limit: 1 << 20) }
+        let file = Path(path)
+        let (bytes, _) = try naming(file) { () throws(TrainingError) in try PictureFile.read(file, limit: 1 << 20) }
         let value: JSONValue
         do {
             value = try JSONValue.parse(bytes, extensions: .byteOrderMark)

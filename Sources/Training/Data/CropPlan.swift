@@ -1,9 +1,10 @@
+import FilePaths
 import ImageInput
 import TokenizerCore
 
 /// Which pictures give how many squares: each picture once and whole, or crops over several scales.
 package struct CropPlan: Sendable {
-    package let pictures: [String]
+    package let pictures: [Path]
     /// Crops in all; `nil`: each picture once, as `prepare` makes it.
     package let crops: Int?
     package let seed: UInt64
@@ -21,7 +22,7 @@ package struct CropPlan: Sendable {
     /// - Parameter preprocessing: of the encoder; its size is in 1...65536.
     /// - Throws: less than one crop, or none of the pictures can be read.
     package init(
-        _ pictures: [String], crops: Int?, seed: UInt64, preprocessing: Preprocessing,
+        _ pictures: [Path], crops: Int?, seed: UInt64, preprocessing: Preprocessing,
         limits: ImageLimits = ImageLimits()
     ) throws(TrainingError) {
         self.pictures = pictures
@@ -132,7 +133,7 @@ private struct Survey {
     var weights: [Double] = []
     var skipped: [SkippedPicture] = []
 
-    init(_ pictures: [String], size: Int, limits: ImageLimits) {
+    init(_ pictures: [Path], size: Int, limits: ImageLimits) {
         for path in pictures {
             do {
                 let (width, height) = try PictureFile.size(path, limits: limits)

@@ -1,5 +1,5 @@
 import Checkpoint
-import Foundation
+import FilePaths
 import ImageInput
 import Models
 import TokenizerCore
@@ -31,7 +31,7 @@ package struct LatentCache {
     private let limits: ImageLimits
     private let shardSize: Int
     private let progress: (Int, Int) -> Void
-    private let report: (String, String) -> Void
+    private let report: (Path, String) -> Void
 
     /// Squares that are decoded while as many before them are encoded.
     private static let partSize = 16
@@ -50,7 +50,7 @@ package struct LatentCache {
     package static func build(
         in folder: String, plan: CropPlan, source: any LatentSource, limits: ImageLimits = ImageLimits(),
         shardSize: Int = 256, progress: (_ done: Int, _ total: Int) -> Void = { _, _ in },
-        skipped: (_ path: String, _ reason: String) -> Void = { _, _ in }
+        skipped: (_ path: Path, _ reason: String) -> Void = { _, _ in }
     ) throws -> Int {
         precondition(shardSize > 0 && plan.preprocessing == source.preprocessing)
         return try withoutActuallyEscaping(progress) { progress in
@@ -163,10 +163,10 @@ package struct LatentCache {
     private func openFolder() throws {
         try WritableFolder.make(folder)
         let manifest = CacheManifest(folder: folder, plan: plan, source: source, shardSize: shardSize)
-        if FileManager.default.fileExists(atPath: manifest.path) {
+        if Path(manifest.path).exists {
             return try manifest.requireEqual(CacheManifest(folder: folder))
         }
-        guard !FileManager.default.fileExists(atPath: CacheManifest.shardPath(0, in: folder)) else {
+        guard !Path(CacheManifest.shardPath(0, in: folder)).exists else {
             throw TrainingError(
                 "\(folder): holds shards without manifest.json, which would tell what they are; use another folder")
         }
@@ -178,7 +178,7 @@ private struct BuildState {
     var done = 0
     var latents = 0
     /// Paths that have been reported.
-    var told: Set<String> = []
+    var told: Set<Path> = []
     var first: SkippedPicture?
 }
 

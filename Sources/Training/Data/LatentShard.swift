@@ -1,4 +1,5 @@
 import Checkpoint
+import FilePaths
 import JSON
 
 /// A shard of a latent cache, mapped into memory: "latents" float32 (n, C, H, W), "picture" int32 (n), and which
@@ -55,7 +56,7 @@ final class LatentShard: @unchecked Sendable {
     static func write(
         latents: [Float], shape: [Int], pictures: [Int32], skipped: [SkippedPicture], to path: String
     ) throws(FileWriteError) {
-        let pairs = skipped.map { JSONValue([$0.path, $0.reason]) }
+        let pairs = skipped.map { JSONValue([$0.path.description, $0.reason]) }
         try SafetensorsWriter.write(
             [
                 NewTensor(name: "latents", shape: [pictures.count] + shape, values: .float32(latents)),
@@ -67,7 +68,7 @@ final class LatentShard: @unchecked Sendable {
         guard let text, let pairs = (try? JSONValue.parse(Array(text.utf8)))?.arrayValue else { return nil }
         let skipped = pairs.compactMap { pair -> SkippedPicture? in
             guard let path = pair[0]?.stringValue, let reason = pair[1]?.stringValue else { return nil }
-            return SkippedPicture(path: path, reason: reason)
+            return SkippedPicture(path: Path(path), reason: reason)
         }
         return skipped.count == pairs.count ? skipped : nil
     }

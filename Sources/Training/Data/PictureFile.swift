@@ -1,3 +1,4 @@
+import FilePaths
 import Glibc
 import ImageInput
 import TokenizerCore
@@ -8,7 +9,7 @@ enum PictureFile {
     private static let headerBytes = 1 << 16
 
     /// Width and height as stored, checked against `limits`, from the header alone.
-    static func size(_ path: String, limits: ImageLimits) throws(TrainingError) -> (width: Int, height: Int) {
+    static func size(_ path: Path, limits: ImageLimits) throws(TrainingError) -> (width: Int, height: Int) {
         let start = try read(path, limit: headerBytes)
         guard start.fileBytes <= limits.fileBytes else {
             throw refusal(.fileBytes(found: start.fileBytes, limit: limits.fileBytes))
@@ -29,14 +30,13 @@ enum PictureFile {
     }
 
     /// Differs once the file has changed: its size and when it was last written. Empty where there is none.
-    static func version(_ path: String) -> String {
-        var status = stat()
-        guard stat(path, &status) == 0 else { return "" }
+    static func version(_ path: Path) -> String {
+        guard let status = try? path.status() else { return "" }
         return "\(status.st_size) \(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec)"
     }
 
     /// The upright picture.
-    static func decoded(_ path: String, limits: ImageLimits) throws(TrainingError) -> RGBImage {
+    static func decoded(_ path: Path, limits: ImageLimits) throws(TrainingError) -> RGBImage {
         let (bytes, fileBytes) = try read(path, limit: limits.fileBytes)
         guard fileBytes <= limits.fileBytes else {
             throw refusal(.fileBytes(found: fileBytes, limit: limits.fileBytes))
@@ -45,9 +45,9 @@ enum PictureFile {
     }
 
     /// At most `limit` bytes from the start of a regular file, and how many the file has.
-    static func read(_ path: String, limit: Int) throws(TrainingError) -> (bytes: [UInt8], fileBytes: Int) {
+    static func read(_ path: Path, limit: Int) throws(TrainingError) -> (bytes: [UInt8], fileBytes: Int) {
         // Without O_NONBLOCK, opening a pipe would wait for its writer.
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        let descriptor = path.open(O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         guard descriptor >= 0 else { throw systemError() }
         defer { close(descriptor) }
         var status = stat()

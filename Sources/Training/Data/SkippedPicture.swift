@@ -1,10 +1,12 @@
+import FilePaths
+
 /// A picture that is left out, and why.
 package struct SkippedPicture: Sendable, Equatable {
-    package let path: String
+    package let path: Path
     /// One line without the path.
     package let reason: String
 
-    package init(path: String, reason: String) {
+    package init(path: Path, reason: String) {
         self.path = path
         self.reason = reason
     }

@@ -1,4 +1,5 @@
 import Checkpoint
+import FilePaths
 import Glibc
 import JSON
 
@@ -50,7 +51,7 @@ package struct TrainingLog: ~Copyable {
                 throw .rewrite(error)
             }
         }
-        let descriptor = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0o644)
+        let descriptor = Path(path).open(O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, mode: 0o644)
         guard descriptor >= 0 else { throw Self.systemError(path, "opened") }
         self.init(path: path, descriptor: descriptor, records: kept.records)
     }
@@ -105,7 +106,7 @@ extension TrainingLog {
     /// The whole file; nothing where there is none.
     private static func read(_ path: String) throws(TrainingLogError) -> [UInt8] {
         // Without O_NONBLOCK, opening a pipe would wait for its writer.
-        let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        let descriptor = Path(path).open(O_RDONLY | O_CLOEXEC | O_NONBLOCK)
         if descriptor < 0 && errno == ENOENT { return [] }
         guard descriptor >= 0 else { throw systemError(path, "read") }
         defer { close(descriptor) }

@@ -1,3 +1,4 @@
+import FilePaths
 import Glibc
 
 /// Keeps two runs out of one folder; the system lets it go with the process, however that ends.
@@ -6,7 +7,7 @@ final class FolderLock {
 
     /// - Parameter path: a folder that is there.
     init(_ path: String) throws(TrainingError) {
-        descriptor = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        descriptor = Path(path).open(O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard descriptor >= 0 else {
             throw TrainingError("\(path): cannot be opened: \(String(cString: strerror(errno)))")
         }

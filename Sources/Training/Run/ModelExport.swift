@@ -1,5 +1,6 @@
 import Checkpoint
-import Foundation
+import FilePaths
+import Glibc
 import JSON
 
 /// What a run ends with: a folder that `tessera serve` loads and, where asked for, the authors' own layout.
@@ -47,9 +48,9 @@ struct ModelExport {
     /// A folder has one configuration: that of an earlier name goes.
     private func writeConfiguration(in folder: String) throws {
         try AtomicFile.write(Array(configuration.utf8), to: "\(folder)/\(job.name).yaml")
-        for name in (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-        where name.hasSuffix(".yaml") && name != job.name + ".yaml" {
-            try? FileManager.default.removeItem(atPath: "\(folder)/\(name)")
+        let folder = Path(folder)
+        for name in (try? folder.entries()) ?? [] where name.hasSuffix(".yaml") && name != Path(job.name + ".yaml") {
+            folder.appending(name).unlink()
         }
     }
 
@@ -126,14 +127,21 @@ struct ModelExport {
 
     /// Byte for byte, under the same name. Links are followed.
     private func copy(_ file: String, to folder: String) throws {
-        guard let bytes = try? Data(contentsOf: URL(fileURLWithPath: file), options: .alwaysMapped) else {
-            throw TrainingError("\(file): cannot be read")
-        }
-        let name = file.split(separator: "/").last.map(String.init) ?? file
-        try AtomicFile.write("\(folder)/\(name)") { (sink) throws(FileWriteError) in
-            for first in stride(from: 0, to: bytes.count, by: 1 << 20) {
-                let part = bytes[first..<min(first + 1 << 20, bytes.count)]
-                try sink.write(Array(part))
+        let path = Path(file)
+        let descriptor = path.open(O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw TrainingError("\(file): cannot be read: \(SystemError())") }
+        defer { close(descriptor) }
+        var piece = [UInt8](repeating: 0, count: 1 << 20)
+        try AtomicFile.write("\(folder)/\(path.name)") { (sink) throws(FileWriteError) in
+            while true {
+                let count = read(descriptor, &piece, piece.count)
+                if count == 0 { return }
+                if count > 0 {
+                    try sink.write(Array(piece[..<count]))
+                } else if errno != EINTR {
+                    throw FileWriteError(
+                        path: sink.path, step: .contents, reason: "\(file) cannot be read: \(SystemError())")
+                }
             }
         }
     }

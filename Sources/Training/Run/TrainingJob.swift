@@ -2,6 +2,7 @@ import ImageInput
 
 /// What a run of training works on and where it leaves its results.
 package struct TrainingJob: Sendable {
+    /// Paths are in the text form of `Path`.
     /// The folder of the VAE, which stays as it is: `config.json`, `diffusion_pytorch_model.safetensors`.
     package var vae: String
     /// As `PictureList.read` takes it.

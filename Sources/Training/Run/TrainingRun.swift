@@ -1,4 +1,5 @@
 import Checkpoint
+import FilePaths
 import Models
 
 /// Training ReVQ from pictures to a model's folder (arXiv 2507.10547), and on from where an earlier run of the same job
@@ -24,7 +25,7 @@ package final class TrainingRun {
     package init(_ job: TrainingJob, _ tell: @escaping (TrainingEvent) -> Void) throws {
         self.job = job
         self.tell = tell
-        let pictures = try PictureList.read(job.images)
+        let pictures = try PictureList.read(Path(job.images)) { tell(.skipped($0)) }
         try WritableFolder.make(job.stateFolder)
         lock = try FolderLock(job.out)
         for folder in [job.stateFolder, job.modelFolder, job.modelFolder + "/vae", job.out + "/torch", job.latents] {
@@ -161,7 +162,7 @@ package final class TrainingRun {
 
     /// Returns the VAE's files.
     private static func encode(
-        _ pictures: [String], _ job: TrainingJob, _ tell: (TrainingEvent) -> Void
+        _ pictures: [Path], _ job: TrainingJob, _ tell: (TrainingEvent) -> Void
     ) throws -> [String] {
         let encoder = try LatentEncoder(folder: job.vae, threads: job.threads, checksDecoder: true)
         let plan = try CropPlan(

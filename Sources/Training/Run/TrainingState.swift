@@ -1,5 +1,5 @@
 import Checkpoint
-import Foundation
+import FilePaths
 import JSON
 
 /// Everything that a run needs to go on as if it had never stopped, in `state/step-N.safetensors`:
@@ -38,8 +38,8 @@ struct TrainingState {
 
     /// Ascending.
     private static func steps(in folder: String) -> [Int] {
-        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
-        return names.compactMap { name in
+        let names = (try? Path(folder).entries()) ?? []
+        return names.map(\.description).compactMap { name in
             guard name.hasPrefix(prefix), name.hasSuffix(ending) else { return nil }
             return Int(name.dropFirst(prefix.count).dropLast(ending.count))
         }.sorted()
@@ -171,7 +171,7 @@ struct TrainingState {
         ]
         try SafetensorsWriter.write(tensors, metadata: metadata, to: path(of: trainer.step, in: folder))
         for step in steps(in: folder).dropLast(kept) {
-            try? FileManager.default.removeItem(atPath: path(of: step, in: folder))
+            Path(path(of: step, in: folder)).unlink()
         }
     }
 }

@@ -1,3 +1,4 @@
+import FilePaths
 import Yams
 
 /// A file of settings: one YAML mapping of names to values.
@@ -16,7 +17,7 @@ struct SettingsFile {
 
     /// - Throws: `CommandFailure` or `SettingsError`, with the file's name.
     static func load(_ path: String) throws -> SettingsFile {
-        let bytes = try Files.text(path, limit: sizeLimit)
+        let bytes = try Files.text(Path(path), limit: sizeLimit)
         guard bytes.count <= sizeLimit, let text = String(validating: bytes, as: UTF8.self) else {
             throw SettingsError("\(path): expected UTF-8 of at most \(sizeLimit) bytes")
         }
