@@ -12,11 +12,11 @@ public enum AtomicFile {
     ///
     /// What is at the path and isn't a regular file (a folder, a device, a symbolic link) is refused.
     ///
-    /// - Parameter mode: of the new file, as the process's mask lets it.
+    /// - Parameter access: what the new file allows at most; the process's mask may allow less.
     public static func write(
-        _ path: String, mode: UInt32 = 0o666, _ body: (inout FileSink) throws(FileWriteError) -> Void
+        _ path: String, access: FileAccess = .unlimited, _ body: (inout FileSink) throws(FileWriteError) -> Void
     ) throws(FileWriteError) {
-        try write(path, mode: mode, calls: FileCalls(), body)
+        try write(path, access: access, calls: FileCalls(), body)
     }
 
     public static func write(_ bytes: [UInt8], to path: String) throws(FileWriteError) {
@@ -32,10 +32,11 @@ public enum AtomicFile {
     }
 
     static func write(
-        _ path: String, mode: UInt32 = 0o666, calls: FileCalls, _ body: (inout FileSink) throws(FileWriteError) -> Void
+        _ path: String, access: FileAccess = .unlimited, calls: FileCalls,
+        _ body: (inout FileSink) throws(FileWriteError) -> Void
     ) throws(FileWriteError) {
         let place = try Place(path)
-        let (descriptor, partial) = try place.createPartial(mode)
+        let (descriptor, partial) = try place.createPartial(access)
         var sink = FileSink(descriptor: descriptor, path: path, calls: calls)
         do throws(FileWriteError) {
             defer { close(descriptor) }
@@ -90,7 +91,15 @@ private struct Place: ~Copyable {
 
     deinit { close(folder) }
 
-    func createPartial(_ mode: UInt32) throws(FileWriteError) -> (descriptor: Int32, name: String) {
+    /// Of files that are made in the folder.
+    private var newGroup: UInt32 {
+        var status = stat()
+        guard fstat(folder, &status) == 0, status.st_mode & S_ISGID != 0 else { return getegid() }
+        return status.st_gid
+    }
+
+    func createPartial(_ access: FileAccess) throws(FileWriteError) -> (descriptor: Int32, name: String) {
+        let mode = access.mode(of: newGroup)
         var code = EEXIST
         // A name has 255 bytes at most, with what is put before and behind it too.
         let start = Path(bytes: Path(name).bytes.prefix(200))

@@ -35,8 +35,8 @@ public final class CheckpointFile: Sendable {
 
     /// Of the file as it was opened.
     public var stamp: FileStamp { mapping.stamp }
-    /// Who may read and write it, without who may run it.
-    public var mode: UInt32 { mapping.mode }
+    /// Of the file as it was opened.
+    public var access: FileAccess { mapping.access }
 
     /// Names of all tensors, unusable ones included.
     public var names: some Collection<String> & Sendable { contents.tensors.keys }

@@ -11,7 +11,7 @@ struct MappedFile: ~Copyable, @unchecked Sendable {
     let bytes: UnsafeRawBufferPointer
     /// Of the file that is mapped, whatever has its name by now.
     let stamp: FileStamp
-    let mode: UInt32
+    let access: FileAccess
 
     /// Throws `unreadable`, `notAFile` or `empty`.
     init(path: String) throws(CheckpointError) {
@@ -29,7 +29,7 @@ struct MappedFile: ~Copyable, @unchecked Sendable {
         }
         bytes = UnsafeRawBufferPointer(start: address, count: size)
         stamp = FileStamp(status)
-        mode = UInt32(status.st_mode) & 0o666
+        access = FileAccess(status)
     }
 
     /// Lets the pages under a part go, so that a file read through doesn't stay resident beside what was made of it.

@@ -33,16 +33,16 @@ public enum PackedWriter {
 
     /// Replaces or creates the file whole, or leaves what was there: see `AtomicFile`.
     ///
-    /// - Parameter mode: who may read it, as of `AtomicFile.write`.
+    /// - Parameter access: who may read it, as of `AtomicFile.write`.
     /// - Returns: its size in bytes.
     /// - Precondition: no two layers have the same name, and each has a part.
     @discardableResult
     public static func write(
-        _ path: String, facts: JSONValue, layers: [Layer], mode: UInt32 = 0o666
+        _ path: String, facts: JSONValue, layers: [Layer], access: FileAccess = .unlimited
     ) throws(FileWriteError) -> Int {
         precondition(Set(layers.map(\.name)).count == layers.count && layers.allSatisfy { !$0.parts.isEmpty })
         var size = 0
-        try AtomicFile.write(path, mode: mode) { (sink) throws(FileWriteError) in
+        try AtomicFile.write(path, access: access) { (sink) throws(FileWriteError) in
             var hash = SHA256()
             try write(title, to: &sink, &hash)
             var entries: [JSONValue] = []

@@ -127,6 +127,18 @@ import TokenizerCore
         #expect(preprocessor.tensors["mean"]?.shape == [2048] && preprocessor.tensors["std"]?.shape == [2048])
     }
 
+    /// The model's folder holds a copy of the VAE, whose weights may be private.
+    @Test(arguments: [0o600, 0o644] as [mode_t]) func theVAEsCopyIsAsPrivate(mode: mode_t) throws {
+        let files = try Files()
+        let name = "vae/diffusion_pytorch_model.safetensors"
+        #expect(chmod("\(files.model.path)/\(name)", mode) == 0)
+        var job = files.job()
+        job.choice.settings.steps = 0
+        let summary = try Self.run(job)
+        var status = stat()
+        #expect(stat("\(summary.model)/\(name)", &status) == 0 && status.st_mode & 0o7777 == mode)
+    }
+
     @Test func oneCodebookAndNoRectifier() throws {
         let files = try Files()
         var job = files.job()

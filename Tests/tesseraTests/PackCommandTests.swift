@@ -39,6 +39,23 @@ import Testing
         #expect(free.contains(/instructions +[a-z0-9]+\n/))
     }
 
+    /// The process's mask takes from what the weights allow, and gives nothing that they don't.
+    @Test(
+        arguments: [
+            ("077", 0o644, 0o600), ("027", 0o644, 0o640), ("000", 0o644, 0o644), ("000", 0o600, 0o600),
+            ("000", 0o664, 0o664), ("002", 0o666, 0o664),
+        ] as [(String, mode_t, mode_t)])
+    func theMaskHolds(mask: String, mode: mode_t, expected: mode_t) throws {
+        let folder = try TemporaryModel.sftok(.tiny)
+        #expect(chmod(folder.path + "/model.safetensors", mode) == 0)
+        let result = try TesseraProcess.run(["pack", folder.path], shell: "umask \(mask)")
+        #expect(result.status == 0, "\(result.errors)")
+        let names = try FileManager.default.contentsOfDirectory(atPath: folder.path)
+        let name = try #require(names.first { $0.hasPrefix("packed-") })
+        var status = stat()
+        #expect(stat("\(folder.path)/\(name)", &status) == 0 && status.st_mode & 0o7777 == expected)
+    }
+
     @Test func whatCannotBePackedIsTold() throws {
         let missing = try TesseraProcess.run(["pack", "/no/such/folder"])
         #expect(missing.status == 1 && missing.errors.contains("/no/such/folder: there is no such folder"))

@@ -12,7 +12,7 @@ final class Packing: LayerStore {
     var settings: [String] = []
     var fingerprint = ""
     /// Who may read all of the weights' files may read what is packed of them.
-    var mode: UInt32 = 0o666
+    var access = FileAccess.unlimited
 
     /// Keeps the layer's memory until this ends.
     ///
@@ -38,7 +38,7 @@ final class Packing: LayerStore {
             try PackedWriter.write(
                 path, facts: facts.json,
                 layers: layers.map { .init(name: $0.name, layout: $0.packed.layout, parts: $0.packed.parts) },
-                mode: mode)
+                access: access)
         }
     }
 }

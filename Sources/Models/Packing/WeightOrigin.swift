@@ -29,7 +29,7 @@ enum WeightOrigin {
         case .tensors, .shared: return
         case .packing(let packing):
             packing.sources = files
-            packing.mode = files.reduce(0o666) { $0 & $1.mode }
+            packing.access = .common(to: files.map(\.access))
         case .packed(let model): try model.check(files)
         }
     }
@@ -62,18 +62,17 @@ struct SourceFile: Equatable {
     /// Without its folder: a model may be packed in one place and used in another.
     let name: String
     let stamp: FileStamp
-    let mode: UInt32
+    let access: FileAccess
 
     init(_ role: String, _ file: CheckpointFile) {
         self.init(
-            role: role, name: Path(file.path).name.description, stamp: file.stamp,
-            mode: file.mode)
+            role: role, name: Path(file.path).name.description, stamp: file.stamp, access: file.access)
     }
 
-    init(role: String, name: String, stamp: FileStamp, mode: UInt32 = 0o666) {
+    init(role: String, name: String, stamp: FileStamp, access: FileAccess = .unlimited) {
         self.role = role
         self.name = name
         self.stamp = stamp
-        self.mode = mode
+        self.access = access
     }
 }

@@ -125,14 +125,17 @@ struct ModelExport {
         return .object(JSONObject(members))
     }
 
-    /// Byte for byte, under the same name. Links are followed.
+    /// Byte for byte, under the same name, for those who may read the file. Links are followed.
     private func copy(_ file: String, to folder: String) throws {
         let path = Path(file)
         let descriptor = path.open(O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw TrainingError("\(file): cannot be read: \(SystemError())") }
         defer { close(descriptor) }
+        guard let access = FileAccess(path: file) else {
+            throw TrainingError("\(file): cannot be read: \(SystemError())")
+        }
         var piece = [UInt8](repeating: 0, count: 1 << 20)
-        try AtomicFile.write("\(folder)/\(path.name)") { (sink) throws(FileWriteError) in
+        try AtomicFile.write("\(folder)/\(path.name)", access: access) { (sink) throws(FileWriteError) in
             while true {
                 let count = read(descriptor, &piece, piece.count)
                 if count == 0 { return }
