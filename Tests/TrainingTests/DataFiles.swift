@@ -64,18 +64,22 @@ extension CropPlan {
 final class FakeSource: LatentSource {
     struct Stopped: Error {}
 
-    let channels = 3
-    let height = 1
-    let width = 2
+    let channels: Int
+    let height: Int
+    let width: Int
     let fingerprint: String
     let preprocessing: Preprocessing
     private(set) var calls = 0
     private let limit: Int
 
-    init(size: Int = 8, fingerprint: String = "fake", limit: Int = .max) {
+    init(
+        size: Int = 8, fingerprint: String = "fake", limit: Int = .max, filter: Preprocessing.Filter = .bilinear,
+        shape: [Int] = [3, 1, 2]
+    ) {
         self.fingerprint = fingerprint
         self.limit = limit
-        preprocessing = Preprocessing(filter: .bilinear, size: size)
+        (channels, height, width) = (shape[0], shape[1], shape[2])
+        preprocessing = Preprocessing(filter: filter, size: size)
     }
 
     func latent(of image: RGBImage) throws -> [Float] {
