@@ -47,6 +47,11 @@ enum Fingerprint {
         return hash.finalize().map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
     }
 
+    /// What a VAE encoder's fingerprint is made of beside its tensors.
+    static func settings(encoder preprocessing: Preprocessing) -> [String] {
+        ["tessera 1", "dc-ae encoder", "\(preprocessing.filter.rawValue) \(preprocessing.size)", "fp32", ""]
+    }
+
     /// What a tokenizer's fingerprint is made of beside its tensors.
     static func settings(_ contract: TokenContract) -> [String] {
         [

@@ -38,14 +38,11 @@ package final class LatentEncoder {
         } else {
             try vae.scope.scope("encoder").requireSound()
         }
-        let preprocessing = DCAELoading.preprocessing
         fingerprint = try Fingerprint.of(
             vae.file.names.filter { $0.hasPrefix("encoder.") }.map {
                 FingerprintedTensor(file: vae.file, name: $0, canonicalName: "vae." + $0)
             },
-            settings: [
-                "tessera 1", "dc-ae encoder", "\(preprocessing.filter.rawValue) \(preprocessing.size)", "fp32", "",
-            ])
+            settings: Fingerprint.settings(encoder: DCAELoading.preprocessing))
     }
 
     /// The latent of a picture in (channels, height, width) order, not normalised.
