@@ -90,4 +90,14 @@ struct CodebookTests {
         #expect(noise == moved(seed: 1, epoch: 2))
         #expect(noise != moved(seed: 1, epoch: 3) && noise != moved(seed: 2, epoch: 2))
     }
+
+    /// Each book's is its own.
+    @Test func booksDoNotShareNoise() {
+        let codebooks = books(3, 4, 2, [Float](repeating: 0, count: 24))
+        codebooks.uses = [1, 1, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0]
+        #expect(codebooks.reset(share: 0.5, noise: 0.1, seed: 1, epoch: 2) == 6)
+        let values = codebooks.values()
+        let moved = (0..<3).map { Array(values[($0 * 4 + 2) * 2..<($0 + 1) * 8]) }
+        #expect(Set(moved).count == 3 && moved.allSatisfy { $0.allSatisfy { $0 != 0 } })
+    }
 }

@@ -96,6 +96,22 @@ struct TrainerTests {
         #expect(trainer.codebooks.uses.allSatisfy { $0 == 0 } && trainer.step == 0)
     }
 
+    /// Of all codes of all books, those that are some vector's nearest.
+    @Test(arguments: [false, true]) func usageIsTheShareOfCodesThatAreChosen(shared: Bool) {
+        let trainer = trainer(settings(shared: shared)), data = RecipeLatents()
+        let books = trainer.codebooks.books
+        for indices in [[3], Array(0..<17), Array(0..<40)] {
+            var chosen: Set<[Int]> = []
+            let latents = FloatBuffer(count: 120), quantized = FloatBuffer(count: 120)
+            for index in indices {
+                data.gather([index], into: latents.data)
+                let ids = trainer.codebooks.assign(latents.data, rows: 30, quantized: quantized.data)
+                for (row, id) in ids.enumerated() { chosen.insert([row % books, Int(id)]) }
+            }
+            #expect(trainer.measure(data, indices).usage == Double(chosen.count) / Double(books * 16))
+        }
+    }
+
     /// From the identity the rectifier's loss is the codes' at first; it falls below, and every tensor comes to learn.
     @Test func identityLearns() throws {
         var settings = settings()

@@ -15,7 +15,7 @@ package final class TrainingRun {
     private let data: TrainingSet
     private let trainer: Trainer
     private var epoch: Int
-    private let stepsPerEpoch: Int
+    private let plan: EpochPlan
     /// Steps in all.
     private let total: Int
 
@@ -48,8 +48,8 @@ package final class TrainingRun {
         let settings = try job.choice.sized(training: data.training.count, shape: latents.shape)
         trainer = Trainer(
             settings, channels: latents.shape[0], height: latents.shape[1], width: latents.shape[2])
-        stepsPerEpoch = (data.training.count + settings.batch - 1) / settings.batch
-        total = settings.steps ?? settings.epochs * stepsPerEpoch
+        plan = EpochPlan(count: data.training.count, batch: settings.batch, seed: settings.seed)
+        total = settings.steps ?? settings.epochs * plan.steps
         if let found {
             try Self.requireEqual(found, settings)
             guard found.step <= total else {
@@ -89,13 +89,10 @@ package final class TrainingRun {
     }
 
     private func trainEpoch(_ log: inout TrainingLog) throws {
-        let settings = trainer.settings
-        var random = Random(seed: settings.seed, .order, epoch)
-        let order = random.permutation(data.training.count)
-        var done = epoch * order.count
+        var done = epoch * plan.count
         let clock = ContinuousClock()
-        for first in stride(from: 0, to: order.count, by: settings.batch) where trainer.step < total {
-            let batch = order[first..<min(first + settings.batch, order.count)].map { data.training[$0] }
+        for numbers in plan.batches(of: epoch) where trainer.step < total {
+            let batch = numbers.map { data.training[$0] }
             let start = clock.now
             let progress = Double(trainer.step) / Double(total)
             let losses = trainer.train(data, batch, progress: progress)
@@ -111,7 +108,7 @@ package final class TrainingRun {
                 throw diverged("the loss is \(losses.total), expected a finite number")
             }
             if trainer.step % job.logSteps == 0 || trainer.step == 1 { try log.append(record) }
-            tell(.step(record, done: done, total: images(ofSteps: total)))
+            tell(.step(record, done: done, total: plan.images(ofSteps: total)))
         }
     }
 
@@ -119,12 +116,6 @@ package final class TrainingRun {
         TrainingError(
             "step \(trainer.step): \(what); the state before this epoch stays in \(job.stateFolder): try a lower --rate in "
                 + "another --out")
-    }
-
-    /// Images that so many steps take: the last batch of an epoch may be smaller.
-    private func images(ofSteps steps: Int) -> Int {
-        let (epochs, rest) = steps.quotientAndRemainder(dividingBy: stepsPerEpoch)
-        return epochs * data.training.count + min(rest * trainer.settings.batch, data.training.count)
     }
 
     /// Moves codes that nothing chose, and measures on the validation set.
