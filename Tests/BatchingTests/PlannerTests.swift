@@ -71,6 +71,10 @@ private let rows = [
         why: "waits no longer than the first model's delay", delay: 20, items: [item("b1", 5), item("a1", 10)],
         decisions: [(12, "wait 25"), (25, "run b1"), (25, "wait 30")]),
     Row(
+        why: "wakes for the oldest, in whatever order they came in", delay: 20,
+        items: [item("a1", 10), item("b1", 5), item("c1", 7)],
+        decisions: [(12, "wait 25"), (25, "run b1"), (25, "wait 27"), (27, "run c1"), (27, "wait 30")]),
+    Row(
         why: "wakes to drop what expires while it waits", delay: 50,
         items: [item("a1", 0, deadline: 20), item("a2", 5)],
         decisions: [(6, "wait 20"), (20, "wait 55 expired a1"), (55, "run a2")]),

@@ -73,5 +73,10 @@ struct CodesTests {
         let plane = ScratchPool().plane(2, 1, 2, [3, 4, 0, 0])
         plane.normalizeRows()
         #expect(plane.values == [0.6, 0.8, 0, 0])
+        // Short ones too, down to 1e-12.
+        let short = ScratchPool().plane(3, 1, 2, [3e-7, 4e-7, 3e-11, 4e-11, 3e-14, 0])
+        short.normalizeRows()
+        let error = zip(short.values, [0.6, 0.8, 0.6, 0.8, 0.03, 0]).map { abs($0 - $1) }.max()
+        #expect((error ?? .infinity) < 1e-6, "\(short.values)")
     }
 }

@@ -72,6 +72,84 @@ struct RowKernelTests {
         }
     }
 
+    /// Numbers as small as epsilon's root, where it decides: another one shows in the first digit.
+    @Test(arguments: [3, 32, 100])
+    func epsilonCounts(width: Int) {
+        let pool = ScratchPool()
+        let rows = 7
+        let x = Noise.values(rows * width, seed: 1).map { $0 / 256 }
+        let (norm, gain, bias) = affine(width)
+        atEveryLevel {
+            let y = norm.layerNorm(pool.plane(rows, 1, width, x), eps: 1e-5, pool)
+            let z = pool.plane(rows, 1, width, x)
+            norm.rmsNorm(inPlace: z)
+            for row in 0..<rows {
+                let values = x[row * width..<(row + 1) * width].map(Double.init)
+                let mean = values.reduce(0, +) / Double(width)
+                let variance = values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(width)
+                let square = values.reduce(0) { $0 + $1 * $1 } / Double(width)
+                for i in 0..<width {
+                    let at = row * width + i, g = Double(gain[i]), b = Double(bias[i])
+                    let normed = (values[i] - mean) / (variance + 1e-5).squareRoot() * g + b
+                    #expect(abs(Double(y.data[at]) - normed) < 1e-5)
+                    #expect(abs(Double(z.data[at]) - (values[i] / (square + 1e-5).squareRoot() * g + b)) < 1e-5)
+                }
+            }
+        }
+    }
+
+    /// Of the group norm, 1e-6.
+    @Test func epsilonOfGroupsCounts() {
+        let pool = ScratchPool()
+        let x = Noise.values(64 * 33, seed: 1).map { $0 / 1024 }
+        let (norm, gain, bias) = affine(64)
+        atEveryLevel {
+            let y = norm.groupNormSiLU(pool.plane(33, 1, 64, x), pool)
+            for group in 0..<32 {
+                let members = (0..<33).flatMap { p in (0..<2).map { Double(x[p * 64 + group * 2 + $0]) } }
+                let mean = members.reduce(0, +) / Double(members.count)
+                let variance = members.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(members.count)
+                for p in 0..<33 {
+                    for c in group * 2..<group * 2 + 2 {
+                        let n = (Double(x[p * 64 + c]) - mean) / (variance + 1e-6).squareRoot()
+                        let expected = Naive.silu(n * Double(gain[c]) + Double(bias[c]))
+                        #expect(abs(Double(y.data[p * 64 + c]) - expected) < 1e-5)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Rows whose numbers are all far below or far above zero: the largest is taken off first.
+    @Test(arguments: [1, 15, 16, 17, 31, 321])
+    func softmaxOfShiftedRows(width: Int) {
+        let x = Noise.values(3 * width, seed: 1)
+        let shifts: [Float] = [-1000, 0, 1000]
+        atEveryLevel {
+            let shifted = x.enumerated().map { $1 + shifts[$0 / width] }
+            let y = ScratchPool().plane(3, 1, width, shifted)
+            y.softmax()
+            for row in 0..<3 {
+                let values = shifted[row * width..<(row + 1) * width].map { Double($0 - shifts[row]) }
+                let total = values.reduce(0) { $0 + exp($1) }
+                for i in 0..<width { #expect(abs(Double(y.data[row * width + i]) - exp(values[i]) / total) < 1e-6) }
+            }
+        }
+    }
+
+    /// The exponential to nearly all of float32's digits, relative: between zero and where softmax's results lose theirs.
+    @Test func exponentialsAreExact() {
+        let exponents = (0..<4000).map { Float($0) / -100 }
+        atEveryLevel {
+            let y = ScratchPool().plane(exponents.count, 1, 2, exponents.flatMap { [0, $0] })
+            y.softmax()
+            for (row, exponent) in exponents.enumerated() {
+                let ratio = Double(y.data[2 * row + 1]) / Double(y.data[2 * row])
+                #expect(abs(ratio / exp(Double(exponent)) - 1) < 5e-7, "e^\(exponent)")
+            }
+        }
+    }
+
     @Test(arguments: [1, 5, 16, 321, 1024])
     func softmaxAndGate(width: Int) {
         let pool = ScratchPool()

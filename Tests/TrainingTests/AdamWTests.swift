@@ -1,3 +1,5 @@
+import Foundation
+import JSON
 import Tensor
 import Testing
 
@@ -17,6 +19,30 @@ struct AdamWTests {
                     parameters.data, gradients.data, rate: 0.01 * Float(power(0.5, step)), step: step + 1, limit: 1)
                 let error = zip(parameters.array, expected[step * 37..<(step + 1) * 37]).map { abs($0 - $1) }.max()
                 #expect((error ?? .infinity) < 2e-7, "step \(step)")
+            }
+        }
+    }
+
+    /// Gradients as small as epsilon, and a norm beside which the clipping's own counts (`make_faint_adamw.py`).
+    @Test(arguments: ["free", "clipped"]) func faintGradientsEqualPyTorchs(name: String) throws {
+        let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .appending(path: "Fixtures/adamw-faint.json")
+        let fixture = try JSONValue.parse(Array(Data(contentsOf: path)))
+        func floats(_ value: JSONValue?) throws -> [Float] {
+            try #require(value?.arrayValue).map { Float(try #require($0.doubleValue)) }
+        }
+        let gradients = try floats(fixture["gradients"]), factors = try floats(fixture["factors"])
+        let rows = try #require(fixture[name]?.arrayValue).map { try floats($0) }
+        let limit = name == "free" ? Double.infinity : try #require(fixture["limit"]?.doubleValue)
+        try #require(rows.count == factors.count)
+        atEveryLevel {
+            let optimizer = AdamW(count: gradients.count, decay: 0.1)
+            let parameters = FloatBuffer([Float](repeating: 0, count: gradients.count))
+            for (step, factor) in factors.enumerated() {
+                let scaled = FloatBuffer(gradients.map { $0 * factor })
+                optimizer.step(parameters.data, scaled.data, rate: 0.01, step: step + 1, limit: limit)
+                let error = zip(parameters.array, rows[step]).map { abs($0 - $1) }.max()
+                #expect((error ?? .infinity) < 1e-7, "step \(step): \(parameters.array)")
             }
         }
     }

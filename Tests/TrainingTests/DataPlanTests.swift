@@ -66,6 +66,29 @@ private let small = Preprocessing(filter: .bilinear, size: 16)
         }
     }
 
+    /// Every place of the square is drawn, the last row and the last column too, about as often as the others.
+    @Test(arguments: [(257, 256), (256, 257), (258, 259)])
+    func cropsReachTheLastRowAndColumn(width: Int, height: Int) {
+        let crops = (0..<900).map { Crop(seed: 2, picture: 0, crop: $0, width: width, height: height, size: 256) }
+        for (places, found) in [(width - 255, crops.map(\.x)), (height - 255, crops.map(\.y))] {
+            for place in 0..<places {
+                #expect(abs(found.count { $0 == place } - 900 / places) < 100, "\(place) of \(places)")
+            }
+        }
+    }
+
+    /// Pictures don't share their crops, and a picture's differ.
+    @Test func cropsDifferByPictureAndNumber() {
+        let crops = (0..<40).map { number in
+            Crop(seed: 2, picture: number / 8, crop: number % 8, width: 2000, height: 1500, size: 256)
+        }
+        for (index, crop) in crops.enumerated() { #expect(!crops[..<index].contains(crop), "\(index)") }
+        let other = (0..<40).map { number in
+            Crop(seed: 3, picture: number / 8, crop: number % 8, width: 2000, height: 1500, size: 256)
+        }
+        #expect(other.allSatisfy { !crops.contains($0) })
+    }
+
     @Test func planHasExactlyTheCrops() throws {
         let folder = try DataFolder()
         let paths = [
