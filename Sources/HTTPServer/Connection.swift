@@ -51,7 +51,9 @@ final class Connection: @unchecked Sendable {
 
     func tick(at moment: HTTPMoment) {
         if state.isWaiting, hasReadEnd || !interest.contains(.readable) { lookAtPeer(at: moment) }
-        run(state.tick(at: moment))
+        // A busy queue may be late: what came in time is read before the clock is looked at.
+        if state.lacksInput(at: moment) { readable() }
+        if isOpen { run(state.tick(at: moment)) }
     }
 
     func drain() {

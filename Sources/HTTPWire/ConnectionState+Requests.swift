@@ -116,7 +116,7 @@ extension ConnectionState {
     }
 
     mutating func respond(_ response: HTTPResponse, keepsAlive: Bool, at moment: HTTPMoment) -> [Action] {
-        let keepsAlive = keepsAlive && !draining && !response.headers.list("Connection").contains("close")
+        let keepsAlive = keepsAlive && !isDraining && !response.headers.list("Connection").contains("close")
         let context = Serializer.Context(
             minorVersion: current?.head.minorVersion ?? 1, isHead: current?.head.method == "HEAD")
         phase = .writing(
@@ -147,8 +147,10 @@ extension ConnectionState {
         case .idle(let deadline), .lingering(let deadline, _):
             return now >= deadline ? close() : []
         case .head(let deadline):
-            guard now >= deadline else { return [] }
-            return refuse(.tooSlow("the header did not end within \(limits.headerTime)"), at: moment)
+            if now >= deadline {
+                return refuse(.tooSlow("the header did not end within \(limits.headerTime)"), at: moment)
+            }
+            return isDrained(at: now) ? refuse(.stopping("header", limits), at: moment) : []
         case .body(let progress):
             return tick(progress, at: moment)
         case .waiting(let probeAt):
@@ -172,6 +174,7 @@ extension ConnectionState {
         if moment.monotonic >= progress.deadline {
             return refuse(.tooSlow("the body did not end within \(limits.bodyTime)"), at: moment)
         }
+        if isDrained(at: moment.monotonic) { return refuse(.stopping("body", limits), at: moment) }
         guard moment.monotonic >= progress.windowEnd else { return [] }
         guard progress.windowBytes >= leastBytes(in: limits.bodyWindow) else {
             let rate = "\(limits.bodyRate) bytes per second over \(limits.bodyWindow)"
@@ -192,5 +195,12 @@ extension ConnectionState {
 extension HTTPWireError {
     static func tooSlow(_ message: String) -> HTTPWireError {
         HTTPWireError(status: 408, code: "request_timeout", message: message)
+    }
+
+    /// - Parameter part: of the request, which hasn't come to its end.
+    static func stopping(_ part: String, _ limits: HTTPLimits) -> HTTPWireError {
+        HTTPWireError(
+            status: 503, code: "draining",
+            message: "the service is stopping, and the \(part) did not end within \(limits.drainRequest)")
     }
 }

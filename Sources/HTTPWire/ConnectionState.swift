@@ -51,7 +51,8 @@ public struct ConnectionState: Sendable {
     var current: CurrentRequest?
     var unwritten = 0
     var inputEnded = false
-    var draining = false
+    /// Once the server stops: when a request that hasn't come to its end is refused.
+    var drainEnd: Duration?
 
     /// - Parameter openedAt: on the clock of all later moments.
     public init(limits: HTTPLimits, policy: any HTTPPolicy, openedAt: Duration) {
@@ -80,6 +81,18 @@ public struct ConnectionState: Sendable {
         switch phase {
         case .body, .waiting, .writing: return true
         case .idle, .head, .lingering, .closed: return false
+        }
+    }
+
+    /// Whether `tick` would close the connection or refuse its request because bytes haven't come. The socket
+    /// should be read first: what it holds by then came in time.
+    public func lacksInput(at moment: HTTPMoment) -> Bool {
+        let now = moment.monotonic
+        switch phase {
+        case .idle(let deadline), .lingering(let deadline, _): return now >= deadline
+        case .head(let deadline): return now >= deadline || isDrained(at: now)
+        case .body(let progress): return now >= min(progress.deadline, progress.windowEnd) || isDrained(at: now)
+        case .waiting, .writing, .closed: return false
         }
     }
 
@@ -164,17 +177,28 @@ public struct ConnectionState: Sendable {
             phase = .lingering(deadline: moment.monotonic + limits.lingerTime, bytesLeft: limits.lingerBytes)
             return [.finishWriting]
         }
-        phase = .idle(deadline: moment.monotonic + (draining ? limits.drainIdle : limits.keepAliveIdle))
+        phase = .idle(deadline: moment.monotonic + (isDraining ? limits.drainIdle : limits.keepAliveIdle))
+        // The client was not told of the stop, so its next request has as much time as others have.
+        if isDraining { drainEnd = moment.monotonic + limits.drainRequest }
         return processPending(at: moment)
     }
 
-    /// The server stops: no request after the current one, idle connections close soon.
+    /// The server stops: no request after the current one, idle connections close soon, a request whose header or body
+    /// doesn't end within `HTTPLimits.drainRequest` is refused with 503.
     public mutating func drain(at moment: HTTPMoment) -> [Action] {
-        draining = true
+        drainEnd = moment.monotonic + limits.drainRequest
         if case .idle(let deadline) = phase {
             phase = .idle(deadline: min(deadline, moment.monotonic + limits.drainIdle))
         }
         return []
+    }
+
+    var isDraining: Bool { drainEnd != nil }
+
+    /// Whether the server stops and no request is waited for any longer.
+    func isDrained(at now: Duration) -> Bool {
+        guard let drainEnd else { return false }
+        return now >= drainEnd
     }
 
     mutating func close() -> [Action] {

@@ -47,6 +47,9 @@ public struct HTTPLimits: Sendable, Equatable {
     public var halfClosedProbe: Duration = .milliseconds(500)
     /// How long an idle connection is kept once the server drains: under load its next request is on the way.
     public var drainIdle: Duration = .milliseconds(500)
+    /// From the moment the server drains to the end of a request that has begun to arrive; then it is refused with 503.
+    /// A slow upload, which may take `bodyTime`, would otherwise take all of the time there is for a stop.
+    public var drainRequest: Duration = .seconds(2)
 
     public init() {}
 }

@@ -43,7 +43,8 @@ extension ServiceError {
     }
 
     init(_ error: HTTPWireError) {
-        self.init(error.status, error.code, error.message, retryAfter: error.status == 429 ? 1 : nil)
+        let isPassing = [429, 503].contains(error.status)
+        self.init(error.status, error.code, error.message, retryAfter: isPassing ? 1 : nil)
     }
 
     init(_ failure: EngineFailure) {

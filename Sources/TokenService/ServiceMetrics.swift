@@ -138,7 +138,7 @@ extension ServiceMetrics {
     /// The wire refused something before it was a request.
     func refusedOnWire(_ refusal: ServiceError) {
         requests[Self.otherRoute, "\(refusal.status)"].add()
-        if refusal.status == 429 { rejected[refusal.code].add() }
+        if [429, 503].contains(refusal.status) { rejected[refusal.code].add() }
     }
 
     /// A client went away while its request was being worked on.
