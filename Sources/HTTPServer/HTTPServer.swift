@@ -16,6 +16,8 @@ public final class HTTPServer: Sendable {
         public var workers = 2
         /// Connections the kernel completes ahead of `accept`.
         public var backlog: Int32 = 4096
+        /// How long handshakes that have begun before a stop have to end: a round trip, of which few take longer.
+        public var handshakes: Duration = .milliseconds(250)
 
         public init(listen: [String] = ["127.0.0.1:8080"]) {
             self.listen = listen
@@ -30,8 +32,9 @@ public final class HTTPServer: Sendable {
 
     private let configuration: Configuration
     private let handler: any HTTPHandler
-    private let acceptQueue = DispatchQueue(label: "tessera.http.accept")
+    let acceptQueue = DispatchQueue(label: "tessera.http.accept")
     private let occupancy: Occupancy
+    private let uploads: Uploads
     private let workers: [Worker]
     private let state = Mutex(State())
 
@@ -41,6 +44,7 @@ public final class HTTPServer: Sendable {
         let occupancy = Occupancy(capacity: max(1, configuration.maximumConnections))
         self.occupancy = occupancy
         let uploads = Uploads(limit: configuration.limits.uploads)
+        self.uploads = uploads
         workers = (0..<max(1, configuration.workers)).map {
             Worker(
                 index: $0, limits: configuration.limits, handler: handler, occupancy: occupancy, uploads: uploads)
@@ -49,6 +53,9 @@ public final class HTTPServer: Sendable {
 
     /// Connections open now, idle ones included.
     public var connectionCount: Int { occupancy.count }
+
+    /// Bytes of bodies that are on their way.
+    var uploadBytes: Int { uploads.total }
 
     /// Listens on all addresses, or on none if one fails. Once only.
     ///
@@ -66,7 +73,7 @@ public final class HTTPServer: Sendable {
             for worker in workers { try worker.start() }
         } catch {
             let opened = listeners
-            acceptQueue.async { opened.forEach { $0.stop {} } }
+            acceptQueue.async { opened.forEach { $0.stop(handshakes: .zero) {} } }
             workers.forEach { $0.stop() }
             throw error
         }
@@ -86,8 +93,10 @@ public final class HTTPServer: Sendable {
         }
     }
 
-    /// Stops: accepting ends, idle connections close, accepted requests are answered with `Connection: close`. A kept
-    /// connection's next request, if it comes within `HTTPLimits.drainIdle`, still reaches the handler.
+    /// Stops: no connection begins any more, idle ones close, accepted requests are answered with `Connection: close`. A
+    /// kept connection's next request, if it comes within `HTTPLimits.drainIdle`, still reaches the handler, and so does
+    /// one that has begun and ends within `HTTPLimits.drainRequest`; later ones get 503. A connection that the kernel had
+    /// completed before is accepted and served as these, though it may have to wait for room.
     ///
     /// - Parameter grace: after it, what is left is cut off.
     /// - Parameter completion: once; the number of accepted requests that went unanswered.
@@ -100,12 +109,26 @@ public final class HTTPServer: Sendable {
             return state.listeners
         }
         guard let listeners else { return occupancy.whenEmpty { completion(0) } }
+        let deadline = DispatchTime.now() + max(0, grace / .seconds(1))
+        let handshakes = configuration.handshakes
+        let isOver = Once()
         let closing = DispatchGroup()
         for listener in listeners {
             closing.enter()
-            acceptQueue.async { listener.stop { closing.leave() } }
+            acceptQueue.async { listener.stop(handshakes: handshakes) { closing.leave() } }
         }
-        closing.notify(queue: acceptQueue) { self.drain(grace: grace, completion: completion) }
+        // Before the listeners are closed: what waits to be accepted may need the room that idle connections leave.
+        acceptQueue.async { [workers] in workers.forEach { $0.drain() } }
+        closing.notify(queue: acceptQueue) { [self] in
+            occupancy.whenEmpty { [self] in
+                if isOver.claim() { end(completion) }
+            }
+        }
+        acceptQueue.asyncAfter(deadline: deadline) { [self] in
+            guard isOver.claim() else { return }
+            listeners.forEach { $0.close() }
+            cutOff(completion)
+        }
     }
 
     /// As `shutdown(grace:completion:)`.
@@ -115,29 +138,16 @@ public final class HTTPServer: Sendable {
         }
     }
 
-    private func drain(grace: Duration, completion: @escaping @Sendable (Int) -> Void) {
-        let workers = workers
-        let isOver = Once()
-        workers.forEach { $0.drain() }
-        occupancy.whenEmpty { [acceptQueue] in
-            guard isOver.claim() else { return }
-            let stopping = DispatchGroup()
-            for worker in workers {
-                stopping.enter()
-                worker.stop { stopping.leave() }
-            }
-            stopping.notify(queue: acceptQueue) { completion(0) }
+    private func end(_ completion: @escaping @Sendable (Int) -> Void) {
+        let stopping = DispatchGroup()
+        for worker in workers {
+            stopping.enter()
+            worker.stop { stopping.leave() }
         }
-        let seconds = grace / .seconds(1)
-        acceptQueue.asyncAfter(deadline: .now() + max(0, seconds)) { [acceptQueue] in
-            guard isOver.claim() else { return }
-            Self.cutOff(workers, queue: acceptQueue, completion: completion)
-        }
+        stopping.notify(queue: acceptQueue) { completion(0) }
     }
 
-    private static func cutOff(
-        _ workers: [Worker], queue: DispatchQueue, completion: @escaping @Sendable (Int) -> Void
-    ) {
+    private func cutOff(_ completion: @escaping @Sendable (Int) -> Void) {
         let lost = Tally()
         let closing = DispatchGroup()
         for worker in workers {
@@ -149,7 +159,7 @@ public final class HTTPServer: Sendable {
             closing.enter()
             worker.stop { closing.leave() }
         }
-        closing.notify(queue: queue) { completion(lost.total) }
+        closing.notify(queue: acceptQueue) { completion(lost.total) }
     }
 }
 

@@ -16,6 +16,9 @@ final class Listener: @unchecked Sendable {
     private var turn = 0
     private var source: (any DispatchSourceRead)?
     private var isPaused = false
+    /// Nothing comes any more but what the kernel has completed.
+    private var hasAllArrived = false
+    private var onClosed: (@Sendable () -> Void)?
     /// Of the socket's file, so that only our own is removed at the end.
     private let inode: ino_t?
 
@@ -46,28 +49,56 @@ final class Listener: @unchecked Sendable {
         }
     }
 
-    /// Takes what the kernel has already completed, so that no client sees a reset, then closes. On `queue`.
-    func stop(_ closed: @escaping @Sendable () -> Void) {
-        acceptSome(atMost: 4096)
+    /// Ends arrivals, takes every connection that the kernel has completed, so that no client sees a reset, then closes.
+    /// Where there is no room for them it waits until there is. On `queue`.
+    ///
+    /// - Parameter handshakes: how long handshakes that are under way have to end; none are on a Unix socket.
+    func stop(handshakes: Duration, _ closed: @escaping @Sendable () -> Void) {
         if case .unix(let path) = address, let inode, inode == Self.inode(of: path) { Path(path).unlink() }
-        let descriptor = descriptor
-        guard let source else {
-            _ = close(descriptor)
+        guard source != nil else {
+            _ = Glibc.close(descriptor)
             return closed()
         }
+        onClosed = closed
+        guard case .tcp = address else {
+            Sockets.refuseConnections(of: descriptor)
+            return endArrivals()
+        }
+        Sockets.dropConnectionRequests(of: descriptor)
+        queue.asyncAfter(deadline: .now() + handshakes / .seconds(1)) { self.endArrivals() }
+    }
+
+    private func endArrivals() {
+        hasAllArrived = true
+        closeOnceEmpty()
+    }
+
+    private func closeOnceEmpty() {
+        if acceptSome(atMost: .max) { close() }
+    }
+
+    /// Closes, though connections may wait; at the end of a stop's grace. On `queue`.
+    func close() {
+        guard let source else { return }
+        let (descriptor, closed) = (descriptor, onClosed)
         source.setCancelHandler {
-            _ = close(descriptor)
-            closed()
+            _ = Glibc.close(descriptor)
+            closed?()
         }
         source.cancel()
         if isPaused { source.resume() }
-        self.source = nil
+        (self.source, onClosed) = (nil, nil)
     }
 
-    private func acceptSome(atMost count: Int) {
+    /// - Returns: whether none waits any more.
+    @discardableResult
+    private func acceptSome(atMost count: Int) -> Bool {
         for _ in 0..<count {
-            guard source != nil, !isPaused else { return }
-            guard occupancy.reserve(onRoom: { self.queue.async { self.resume() } }) else { return pause() }
+            guard source != nil, !isPaused else { return false }
+            guard occupancy.reserve(onRoom: { self.queue.async { self.resume() } }) else {
+                pause()
+                return false
+            }
             let descriptor = accept(self.descriptor, nil, nil)
             let number = errno
             if descriptor >= 0 {
@@ -79,15 +110,16 @@ final class Listener: @unchecked Sendable {
             }
             occupancy.release()
             switch number {
-            case EAGAIN: return
+            case EAGAIN: return true
             case EINTR, ECONNABORTED, EPROTO, EPERM: continue
             default:
                 // EMFILE, ENFILE, ENOBUFS, ENOMEM: the backlog stays readable, so waiting for an event would spin.
                 pause()
                 queue.asyncAfter(deadline: .now() + 0.1) { self.resume() }
-                return
+                return false
             }
         }
+        return false
     }
 
     private func pause() {
@@ -100,6 +132,7 @@ final class Listener: @unchecked Sendable {
         guard let source, isPaused else { return }
         isPaused = false
         source.resume()
+        if hasAllArrived { closeOnceEmpty() }
     }
 
     private static func inode(of path: String) -> ino_t? {

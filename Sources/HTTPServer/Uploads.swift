@@ -9,6 +9,8 @@ final class Uploads: Sendable {
         self.limit = limit
     }
 
+    var total: Int { bytes.load(ordering: .relaxed) }
+
     /// - Returns: whether they are within the limit.
     func add(_ count: Int) -> Bool {
         bytes.add(count, ordering: .relaxed).newValue <= limit

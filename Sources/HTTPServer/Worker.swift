@@ -18,6 +18,7 @@ final class Worker: @unchecked Sendable {
     private var poller: Poller?
     private var pollSource: (any DispatchSourceRead)?
     private var timer: (any DispatchSourceTimer)?
+    private var isDraining = false
     private var dateSecond: Int64 = .min
     private var date = HTTPDate(unixSeconds: 0)
 
@@ -68,6 +69,7 @@ final class Worker: @unchecked Sendable {
             let connection = Connection(descriptor, worker: self)
             self.connections[descriptor] = connection
             connection.start()
+            if self.isDraining { connection.drain() }
         }
     }
 
@@ -89,8 +91,13 @@ final class Worker: @unchecked Sendable {
         for (descriptor, readiness) in poller?.ready() ?? [] { connections[descriptor]?.ready(for: readiness) }
     }
 
+    /// Also those that are added later.
     func drain() {
-        queue.async { self.connections.values.forEach { $0.drain() } }
+        queue.async {
+            self.isDraining = true
+            // A copy: what runs may close connections.
+            Array(self.connections.values).forEach { $0.drain() }
+        }
     }
 
     /// Closes what is left and reports how many accepted requests that costs.

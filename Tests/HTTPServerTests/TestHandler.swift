@@ -67,11 +67,13 @@ struct Fixture {
     let address: ListenAddress
 
     init(
-        listen: String = "127.0.0.1:0", limits: HTTPLimits = HTTPLimits(), maximumConnections: Int = 10_000
+        listen: String = "127.0.0.1:0", limits: HTTPLimits = HTTPLimits(), maximumConnections: Int = 10_000,
+        configure: (inout HTTPServer.Configuration) -> Void = { _ in }
     ) throws {
         var configuration = HTTPServer.Configuration(listen: [listen])
         configuration.limits = limits
         configuration.maximumConnections = maximumConnections
+        configure(&configuration)
         server = HTTPServer(configuration: configuration, handler: handler)
         address = try server.start()[0]
     }
