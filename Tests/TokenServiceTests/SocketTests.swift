@@ -1,12 +1,12 @@
 import Dispatch
 import Foundation
-import HTTPServer
 import JSON
 import Patience
 import SocketClient
 import Testing
 import TokenizerCore
 
+@testable import HTTPServer
 @testable import TokenService
 
 /// A server over a service with the fake model "m".
@@ -119,5 +119,47 @@ private func serving(_ client: Client, _ body: (UInt16) throws -> Void) throws {
         #expect(answer.head.hasPrefix("HTTP/1.1 200 OK\r\n"))
         #expect(answer.head.contains("\r\nConnection: close"))
         #expect(ended.comes())
+    }
+
+    /// Uploads that come no further; the last one's header hasn't ended.
+    @Test(arguments: [
+        "POST /v1/encode HTTP/1.1\r\nContent-Type: image/png\r\nContent-Length: 100\r\nHost: x\r\n\r\nabc",
+        "POST /v1/decode HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 100\r\nHost: x\r\n\r\n{",
+        "POST /v1/reconstruct HTTP/1.1\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\nHost: x\r\n\r\n2\r\nab\r\n",
+        "POST /v1/encode HTTP/1.1\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 9\r\nHost: x\r\n\r\n--b",
+        "POST /v2/models/m/infer HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 100\r\nHost: x\r\n\r\n{",
+        "POST /v1/encode HTTP/1.1\r\nContent-Type: image/png\r\n",
+    ])
+    func aStopAnswersUploadsThatDoNotEnd(_ begun: String) throws {
+        let client = try Client()
+        let ended = DispatchSemaphore(value: 0)
+        var configuration = HTTPServer.Configuration(listen: ["127.0.0.1:0"])
+        configuration.limits.drainRequest = .milliseconds(100)
+        let server = HTTPServer(configuration: configuration, handler: client.service)
+        guard case .tcp(_, let port) = try #require(try server.start().first) else { return }
+        let socket = try SocketClient(port: port)
+        try socket.send(begun)
+        let hasBody = begun.contains("\r\n\r\n")
+        #expect(eventually { server.connectionCount == 1 && (server.uploadBytes > 0) == hasBody })
+        client.service.beginDrain()
+        client.service.refuseRequests()
+        server.shutdown(grace: .seconds(600)) { lost in
+            #expect(lost == 0)
+            ended.signal()
+        }
+        let answer = try socket.read()
+        #expect(answer.status == 503)
+        #expect(answer.head.contains("\r\nRetry-After: 1\r\n") && answer.head.contains("\r\nConnection: close"))
+        let error = try JSONValue.parse(answer.body)["error"]
+        if begun.contains("/v2/") {
+            #expect(error?.stringValue?.hasPrefix("the service is stopping") == true)
+        } else {
+            #expect(error?["code"] == "draining")
+            let message = try #require(error?["message"]?.stringValue)
+            #expect(message.hasPrefix("the service is stopping, and the "), "\(message)")
+        }
+        socket.end()
+        #expect(ended.wait(timeout: .now() + 60) == .success)
+        #expect(client.service.metrics.text().contains("tessera_rejected_total{reason=\"draining\"} 1\n"))
     }
 }
