@@ -38,6 +38,17 @@ struct LanesTests {
         #expect(met.withLock { $0 } == 3)
     }
 
+    @Test(arguments: [(2, 2), (3, 2), (4, 4), (5, 3), (9, 8), (3, 5)])
+    func noLaneIsUsedTwiceAtOnce(items: Int, count: Int) {
+        let lanes = Lanes(stackBytes: 1 << 20)
+        // Anew, and on threads that are there.
+        for _ in 0..<2 {
+            let rendezvous = Rendezvous(items: items, width: min(items, count))
+            lanes.run(items, on: count) { rendezvous.visit($0, item: $1) }
+            #expect(rendezvous.clashes.isEmpty && !rendezvous.isStuck && rendezvous.visits == items)
+        }
+    }
+
     /// No two items of a lane are at once.
     @Test func aLaneDoesOneThingAtATime() {
         let lanes = Lanes(stackBytes: 1 << 20)
@@ -54,14 +65,63 @@ struct LanesTests {
     }
 }
 
+/// Holds visitors so that two that can use one place at once do: the first `width` until all of them are inside, and the
+/// first item until all others are done. Gives up after ten seconds.
+private final class Rendezvous: Sendable {
+    private struct State {
+        var inside: [Int: Int] = [:]
+        var arrived = 0
+        var left = 0
+        var clashes: [Int] = []
+        var isStuck = false
+    }
+
+    private let items: Int
+    private let width: Int
+    private let state = Mutex(State())
+    private let allHere = DispatchSemaphore(value: 0)
+    private let othersDone = DispatchSemaphore(value: 0)
+
+    /// - Parameter width: how many are inside at once.
+    init(items: Int, width: Int) { (self.items, self.width) = (items, width) }
+
+    /// Places that had two visitors at once.
+    var clashes: [Int] { state.withLock { $0.clashes } }
+    /// Whether fewer than `width` met, or somebody waited in vain.
+    var isStuck: Bool { state.withLock { $0.isStuck } }
+    var visits: Int { state.withLock { $0.left } }
+
+    func visit(_ place: Int, item: Int) {
+        let number = state.withLock { state in
+            state.inside[place, default: 0] += 1
+            if state.inside[place] != 1 { state.clashes.append(place) }
+            state.arrived += 1
+            return state.arrived
+        }
+        if number == width { for _ in 0..<width { allHere.signal() } }
+        if number <= width { wait(for: allHere) }
+        if item == 0, items > 1 { wait(for: othersDone) }
+        let left = state.withLock { state in
+            state.inside[place, default: 1] -= 1
+            state.left += 1
+            return state.left
+        }
+        if left == items - 1 { othersDone.signal() }
+    }
+
+    private func wait(for semaphore: DispatchSemaphore) {
+        if semaphore.wait(timeout: .now() + 10) != .success { state.withLock { $0.isStuck = true } }
+    }
+}
+
 /// A model with replicas, each of which gives its own number as the first token.
 private final class Replicated: Tokenizer {
     let contract = FakeTokenizer().contract
     let replicas: [any Tokenizer]
     private let number: Int32
-    private let hook: @Sendable (Int32) -> Void
+    private let hook: @Sendable (_ number: Int32, _ first: UInt8) -> Void
 
-    init(_ number: Int32 = 0, replicas: Int = 0, hook: @escaping @Sendable (Int32) -> Void) {
+    init(_ number: Int32 = 0, replicas: Int = 0, hook: @escaping @Sendable (Int32, UInt8) -> Void) {
         self.number = number
         self.hook = hook
         self.replicas = (0..<replicas).map { Replicated(Int32($0 + 1), hook: hook) }
@@ -69,7 +129,7 @@ private final class Replicated: Tokenizer {
 
     func encode(_ image: RGBImage, options: EncodeOptions) throws(TokenizerError) -> TokenSequence {
         guard image.pixels[0] != 127 else { return TokenSequence(ids: [0, 0]) }
-        hook(number)
+        hook(number, image.pixels[0])
         guard image.pixels[0] != 255 else { throw .imageSize(found: [255], expected: [0]) }
         return TokenSequence(ids: [number, Int32(image.pixels[0])])
     }
@@ -87,7 +147,7 @@ struct SideBySideTests {
         let here = Mutex(0), both = DispatchSemaphore(value: 0), gate = Gate()
         engine.whenSettled { settled.put($0) }
         engine.start {
-            let model = Replicated(replicas: 2) { number in
+            let model = Replicated(replicas: 2) { number, _ in
                 guard number > 0 else { return gate.pass() }
                 // Until two are here.
                 if here.withLock({
@@ -122,6 +182,42 @@ struct SideBySideTests {
         }
         #expect(failures == 1 && numbers[1] == 0)
         #expect([2, 3, 4].allSatisfy { [1, 2].contains(numbers[$0] ?? 0) })
+        let ended = Inbox<Int>()
+        engine.drain(grace: .seconds(5)) { ended.put($0) }
+        #expect(ended.take(1) == [0])
+    }
+
+    /// Each image of a batch is held on its replica until as many as there are replicas meet, the first until all others
+    /// are done: none of them finds another on its replica.
+    @Test(arguments: [(2, 2), (3, 2), (4, 4), (5, 3), (9, 8), (3, 5)])
+    func noReplicaRunsTwiceAtOnce(images: Int, replicas: Int) throws {
+        let engine = Engine(maxBatch: images)
+        let settled = Inbox<Engine.State>(), outcomes = Inbox<Job.Outcome>()
+        let gate = Gate()
+        let rendezvous = Rendezvous(items: images, width: min(images, replicas))
+        engine.whenSettled { settled.put($0) }
+        engine.start {
+            let model = Replicated(replicas: replicas) { number, first in
+                number == 0 ? gate.pass() : rendezvous.visit(Int(number), item: Int(first))
+            }
+            return [("m", model)]
+        }
+        try #require(settled.take(1) == [.ready])
+        let model = try #require(engine.models.first)
+        func submit(_ first: UInt8) {
+            engine.submit(Job(model: model, work: .encode(picture(first), EncodeOptions())) { outcomes.put($0) })
+        }
+        gate.close()
+        submit(100)
+        try #require(gate.awaitArrival())
+        for first in 0..<images { submit(UInt8(first)) }
+        gate.open()
+        let tokens = outcomes.take(images + 1).compactMap { outcome in
+            if case .success(.tokens(let tokens)) = outcome.result { tokens.ids } else { nil }
+        }
+        #expect(rendezvous.clashes.isEmpty && !rendezvous.isStuck && rendezvous.visits == images)
+        #expect(tokens.map { $0[1] }.sorted() == (0..<images).map(Int32.init) + [100])
+        #expect(engine.statistics.batches[images] >= 1)
         let ended = Inbox<Int>()
         engine.drain(grace: .seconds(5)) { ended.put($0) }
         #expect(ended.take(1) == [0])

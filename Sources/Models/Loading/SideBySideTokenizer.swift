@@ -4,7 +4,7 @@ import TokenizerCore
 /// A model together with others on the same weights, each of which has its share of the processors: so images can be
 /// computed side by side.
 final class SideBySideTokenizer: Tokenizer {
-    private let base: any Tokenizer
+    let base: any Tokenizer
     private let threads: Int
     let replicas: [any Tokenizer]
 
