@@ -1,7 +1,7 @@
 """What `make load` measures: the service under ten times its capacity, among slow, broken and idle clients, and stopped
 in the middle of it all. Each figure is printed beside its bound; exit status 1 where one is broken.
 
-    python3 Benchmarks/load/figures.py [--only overload,slow,abuse,idle,company,stop] [--rounds 5] [--model ID=FOLDER]
+    python3 Benchmarks/load/figures.py [--only overload,slow,abuse,idle,company,stop,overstop] [--rounds 5] [--model ID=FOLDER]
 
 Needs the release build (or TESSERA=FILE), a C compiler and Linux; run it on an idle machine. The model is the built-in one
 unless another is named. Service, generator and clients share the machine's cores.
@@ -35,7 +35,7 @@ def faults(classes, statuses=("200", "429")):
     """Answers that were wrong, missing or not among `statuses`, over all classes."""
     count = 0
     for each in classes.values():
-        count += each["wrong"] + each["broken"] + each["unanswered"]
+        count += each["wrong"] + each["broken"] + each["refused"] + each["unanswered"]
         count += sum(value["count"] for status, value in each["statuses"].items() if status not in statuses)
     return count
 
@@ -236,7 +236,7 @@ def alone(report, model, name, part):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="overload,slow,abuse,idle,company,stop")
+    parser.add_argument("--only", default="overload,slow,abuse,idle,company,stop,overstop")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--stops", type=int, default=20)
     parser.add_argument("--model")
@@ -258,6 +258,8 @@ def main():
             alone(report, model, name, part)
     if "stop" in only:
         stopping.measure(report, model, a.stops)
+    if "overstop" in only:
+        stopping.measure_overloaded(report, model, a.stops, capacity)
     report.add("time taken", f"{(time.monotonic() - started) / 60:.1f} min", "", None)
     report.finish(a.json)
 

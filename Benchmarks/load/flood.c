@@ -1,6 +1,6 @@
 // An HTTP/1.1 load generator that costs little beside the service it loads, and reads what it gets.
 //
-//     flood HOST PORT SECONDS DRAIN < PLAN > JSON
+//     flood HOST PORT SECONDS DRAIN [PID AT] < PLAN > JSON
 //
 // PLAN has one line for each class of requests:
 //
@@ -10,7 +10,12 @@
 // again once it is answered. REQUEST files hold a request's bytes and are sent in turn; with BODY, a 200 whose body
 // isn't that file's is counted as wrong. `new` takes a new connection for each request, `vanish` closes it MS after
 // the request was sent, `count` ends after N requests. After SECONDS nothing is sent, a line is printed to standard
-// error, and answers are awaited for DRAIN more seconds.
+// error, and answers are awaited for DRAIN more seconds. AT seconds after the start process PID is sent SIGTERM; requests
+// go on.
+//
+// A connection that was refused counts as `refused`, one that ended without its answer as `broken`: among these are
+// `crossed` where it had been kept and the request was sent AT or later, since a server may close an idle connection
+// while a request is on its way to it (RFC 9112 9.5).
 //
 // A request's time runs from the moment it was due, not from when it could be sent, so that a stalled service isn't
 // spared the requests that it delayed. Linux only: epoll.
@@ -41,7 +46,8 @@ typedef struct Connection {
     Class *class;               // NULL while idle in the pool
     const Case *asked;
     size_t sent;
-    double due, sent_at, idle_since;
+    double due, asked_at, sent_at, idle_since;
+    int asked_before, is_refused;
     char *input;
     size_t filled, room;
     struct Connection *next;    // in the pool, most recent first, or among the closed
@@ -54,7 +60,7 @@ struct Class {
     long closed, vanish, count, started, in_flight;
     int is_new, case_count;
     Case cases[CASES];
-    long right, wrong, broken, vanished, open_at_end;
+    long right, wrong, broken, crossed, refused, vanished, open_at_end;
     long right_by_second[SECONDS];
     Sample *samples;
     size_t sample_count, sample_room;
@@ -68,6 +74,10 @@ static Connection *pool, *all;
 /// Freed only when no event that has been fetched can mean them.
 static Connection *closed;
 static double start, stop;
+/// The process that is sent SIGTERM, and when.
+static pid_t victim;
+static double kill_at;
+static int is_killed;
 static volatile sig_atomic_t is_told_to_stop;
 
 static void die(const char *what) {
@@ -154,7 +164,15 @@ static void leave_pool(Connection *connection) {
 }
 
 static void break_off(Connection *connection) {
-    if (connection->class) connection->class->broken++; else leave_pool(connection);
+    Class *class = connection->class;
+    if (!class) {
+        leave_pool(connection);
+    } else if (connection->is_refused) {
+        class->refused++;
+    } else {
+        class->broken++;
+        if (connection->asked_before && is_killed && connection->asked_at >= kill_at) class->crossed++;
+    }
     close_connection(connection);
 }
 
@@ -164,7 +182,9 @@ static Connection *connect_new(void) {
     int on = 1;
     setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (connect(descriptor, (struct sockaddr *)&address, sizeof address) != 0 && errno != EINPROGRESS) {
+        int number = errno;
         close(descriptor);
+        errno = number;
         return NULL;
     }
     Connection *connection = grown(NULL, sizeof *connection);
@@ -193,7 +213,10 @@ static void write_some(Connection *connection) {
         ssize_t count = send(connection->descriptor, request.bytes + connection->sent,
                              request.count - connection->sent, MSG_NOSIGNAL);
         // A refusal may be waiting to be read where a write fails: reading tells.
-        if (count < 0) return;
+        if (count < 0) {
+            connection->is_refused |= errno == ECONNREFUSED;
+            return;
+        }
         connection->sent += (size_t)count;
         connection->sent_at = now();
     }
@@ -203,6 +226,7 @@ static void ask(Class *class, Connection *connection, double due) {
     connection->class = class;
     connection->asked = &class->cases[class->started++ % class->case_count];
     connection->due = due;
+    connection->asked_at = now();
     connection->sent = connection->filled = 0;
     class->in_flight++;
     write_some(connection);
@@ -212,7 +236,7 @@ static void begin(Class *class, double due) {
     Connection *connection = take_connection(class->is_new, due);
     if (!connection) {
         class->started++;
-        class->broken++;
+        if (errno == ECONNREFUSED) class->refused++; else class->broken++;
         return;
     }
     ask(class, connection, due);
@@ -229,6 +253,7 @@ static void finished(Connection *connection, int is_kept) {
     if (is_kept && !class->is_new && connection->sent == connection->asked->request.count) {
         class->in_flight--;
         connection->class = NULL;
+        connection->asked_before = 1;
         if (goes_on) return ask(class, connection, moment);
         connection->idle_since = moment;
         connection->next = pool;
@@ -287,6 +312,7 @@ static void readable(Connection *connection) {
         ssize_t count = recv(connection->descriptor, connection->input + connection->filled,
                              connection->room - connection->filled, 0);
         if (count < 0 && errno == EAGAIN) return;
+        if (count < 0) connection->is_refused |= errno == ECONNREFUSED;
         if (count <= 0 || !connection->class) return break_off(connection);
         connection->filled += (size_t)count;
         if (!take_answer(connection)) return break_off(connection);
@@ -314,9 +340,9 @@ static double begin_due(double moment) {
         if (class->closed) {
             // Those that broke off are replaced, and so are those that vanished.
             while (class->in_flight < class->closed && may_begin(class, moment)) {
-                long before = class->broken;
+                long before = class->broken + class->refused;
                 begin(class, moment);
-                if (class->broken > before) break;
+                if (class->broken + class->refused > before) break;
             }
             continue;
         }
@@ -358,12 +384,18 @@ static void on_signal(int number) {
 static void run(double seconds, double drain) {
     start = now();
     stop = start + seconds;
+    kill_at += start;
     for (Class *class = classes; class < classes + class_count; class++) class->next_due = start;
     int is_told = 0;
     double next_scan = start;
     while (1) {
         double moment = now();
         if (is_told_to_stop && moment < stop) stop = moment;
+        if (victim && !is_killed && moment >= kill_at) {
+            is_killed = 1;
+            kill_at = moment;
+            if (kill(victim, SIGTERM) != 0) die("kill");
+        }
         if (moment >= stop && !is_told) {
             is_told = 1;
             fprintf(stderr, "flood: nothing more is sent, %ld unanswered\n", in_flight());
@@ -417,9 +449,10 @@ static void print(void) {
     printf("{\"seconds\": %.3f, \"cpu_seconds\": %.3f, \"classes\": {", now() - start, cpu);
     for (Class *class = classes; class < classes + class_count; class++) {
         qsort(class->samples, class->sample_count, sizeof(Sample), by_time);
-        printf("%s\n\"%s\": {\"sent\": %ld, \"right\": %ld, \"wrong\": %ld, \"broken\": %ld, \"vanished\": %ld, "
-               "\"unanswered\": %ld, \"statuses\": {", class == classes ? "" : ",", class->name, class->started,
-               class->right, class->wrong, class->broken, class->vanished, class->open_at_end);
+        printf("%s\n\"%s\": {\"sent\": %ld, \"right\": %ld, \"wrong\": %ld, \"broken\": %ld, \"crossed\": %ld, "
+               "\"refused\": %ld, \"vanished\": %ld, \"unanswered\": %ld, \"statuses\": {", class == classes ? "" : ",", class->name, class->started,
+               class->right, class->wrong, class->broken, class->crossed, class->refused, class->vanished,
+               class->open_at_end);
         print_statuses(class);
         printf("}, \"right_by_second\": [");
         long last = (long)(stop - start);
@@ -461,8 +494,8 @@ static void read_plan(void) {
 }
 
 int main(int count, char **arguments) {
-    if (count != 5) {
-        fprintf(stderr, "usage: flood HOST PORT SECONDS DRAIN < PLAN\n");
+    if (count != 5 && count != 7) {
+        fprintf(stderr, "usage: flood HOST PORT SECONDS DRAIN [PID AT] < PLAN\n");
         return 2;
     }
     address = (struct sockaddr_in){.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(arguments[2]))};
@@ -476,6 +509,11 @@ int main(int count, char **arguments) {
     events = epoll_create1(EPOLL_CLOEXEC);
     if (events < 0) die("epoll_create1");
     read_plan();
+    if (count == 7) {
+        victim = (pid_t)atoi(arguments[5]);
+        kill_at = atof(arguments[6]);
+        if (victim <= 1) die("PID");
+    }
     run(atof(arguments[3]), atof(arguments[4]));
     print();
     return 0;

@@ -209,14 +209,15 @@ class Known:
 
 
 class Flood:
-    """A run of the generator; `plan` has a line for each class."""
+    """A run of the generator; `plan` has a line for each class. `stop_at` seconds after its start the service gets SIGTERM."""
 
-    def __init__(self, service, seconds, plan, drain=90):
+    def __init__(self, service, seconds, plan, drain=90, stop_at=None):
         # A file: nobody reads a pipe meanwhile, and a full one would stop the generator.
         self.out = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
-            [FLOOD, "127.0.0.1", str(service.port), str(seconds), str(drain)], stdin=subprocess.PIPE,
-            stdout=self.out, stderr=subprocess.PIPE, text=True)
+            [FLOOD, "127.0.0.1", str(service.port), str(seconds), str(drain),
+             *([] if stop_at is None else [str(service.pid), str(stop_at)])],
+            stdin=subprocess.PIPE, stdout=self.out, stderr=subprocess.PIPE, text=True)
         self.process.stdin.write("\n".join(plan) + "\n")
         self.process.stdin.close()
 

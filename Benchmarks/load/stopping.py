@@ -1,11 +1,13 @@
-"""SIGTERM in the middle of 200 concurrent requests."""
+"""SIGTERM in the middle of 200 concurrent requests, and under ten times the capacity."""
 import asyncio
 import os
+import statistics
+import threading
 import time
 
-from service import Known, Service, request
+from service import Flood, Known, Service, line, read_answer, request
 
-CONCURRENT, UPLOADS, GRACE = 200, 10, 30
+CONCURRENT, UPLOADS, GRACE, CROWDS = 200, 10, 30, 3
 
 
 class Client:
@@ -145,3 +147,74 @@ def measure(report, model, stops):
     report.add("exits with another status than 0", str(sum(end != 0 for end in ends)), "0", not any(ends))
     report.add("slowest stop", f"{max(spans):.1f} s", f"<= {GRACE} s", max(spans) <= GRACE,
                f"{min(spans):.1f} to {max(spans):.1f}", spans)
+
+
+class EndlessUpload(threading.Thread):
+    """Says that a body follows, and sends half of it."""
+
+    def __init__(self, service, data):
+        super().__init__()
+        self.connection = service.connect()
+        self.connection.sendall(data[:len(data) // 2])
+        self.status = None
+        self.start()
+
+    def run(self):
+        self.status, _ = read_answer(self.connection)
+        self.connection.close()
+
+
+def overloaded(service, known, offered, stop_at):
+    """(what was wrong, {status: count}, connects refused, requests that crossed an idle close, seconds to the end)
+
+    Half of the requests are on connections of their own. Each that connected must be answered; only on a kept connection
+    may a request that is sent after the signal meet its end."""
+    upload = EndlessUpload(service, open(known.encode[0].split(":")[0], "rb").read())
+    plan = [line("kept", f"rate={offered / 2:.0f}", known.encode),
+            line("new", f"rate={offered / 2:.0f} new", known.encode)]
+    # Processes of their own, which connect while the service's threads run, and one after another without a pause.
+    crowds = [Flood(service, stop_at + 1.5, [line("live", "closed=16 new", known.live)], GRACE) for _ in range(CROWDS)]
+    flood = Flood(service, stop_at + 1.5, plan, GRACE, stop_at)
+    # The generator sends the signal; its own start is some milliseconds.
+    start = time.monotonic() + stop_at
+    end = service.process.wait(60 + stop_at)
+    span = time.monotonic() - start
+    classes = flood.result() | {f"live{index}": crowd.result()["live"] for index, crowd in enumerate(crowds)}
+    upload.join()
+    statuses, wrong = {}, []
+    for name, each in classes.items():
+        for status, value in each["statuses"].items():
+            statuses[status] = statuses.get(status, 0) + value["count"]
+        bad = {"wrong": each["wrong"], "reset": each["broken"] - each["crossed"], "unanswered": each["unanswered"]}
+        wrong += [f"{name}: {count} {what}" for what, count in bad.items() if count]
+    wrong += [f"status {status}" for status in statuses if status not in ("200", "429", "503")]
+    if "429" not in statuses:
+        wrong.append("no overload")
+    if upload.status != 503:
+        wrong.append(f"upload: {upload.status}")
+    if end != 0:
+        wrong.append(f"exit status {end}")
+    refused, crossed = (sum(each[key] for each in classes.values()) for key in ("refused", "crossed"))
+    return wrong, statuses, refused, crossed, span
+
+
+def measure_overloaded(report, model, stops, capacity):
+    """Without --drain-delay, so that connections arrive until the listener closes."""
+    offered, known, clean, told, spans = None, None, 0, [], []
+    statuses, refused, crossed = {}, 0, 0
+    for index in range(stops):
+        with Service(model, "--grace", str(GRACE)) as service:
+            known = known or Known(model, service)
+            offered = offered or 10 * capacity(service, known, 6)
+            wrong, counts, refusals, crossings, span = overloaded(service, known, offered, 1.5 + 0.037 * index)
+            spans.append(span)
+            clean += not wrong
+            told += wrong
+            refused, crossed = refused + refusals, crossed + crossings
+            for status, count in counts.items():
+                statuses[status] = statuses.get(status, 0) + count
+    answers = ", ".join(f"{count} x {status}" for status, count in sorted(statuses.items()))
+    report.add(f"clean stops under {offered:.0f} requests/s", f"{clean} of {stops}", f"{stops} of {stops}", clean == stops,
+               "; ".join(told)[:200] or f"{answers}, {refused} connects refused, {crossed} sent while it closed")
+    report.add("median stop with an upload that doesn't end", f"{statistics.median(spans):.1f} s", "<= 10 s",
+               statistics.median(spans) <= 10, f"{min(spans):.1f} to {max(spans):.1f}", spans)
