@@ -1,6 +1,7 @@
 // JPEG through libjpeg-turbo. Stricter than the library's default: a warning that pixel data is missing or corrupt is
-// an error. More lenient where no pixel is touched: a missing EOI, stray bytes after the picture, odd header fields.
+// an error. Everything by which no pixel is wrong is forgiven; `on_warning` has the table.
 #include "internal.h"
+#include "jpeg_smooth.h"
 
 #include <setjmp.h>
 #include <stdio.h>
@@ -11,8 +12,14 @@
 // jerror.h needs jpeglib.h before it.
 #include <jerror.h>
 
-// Some cameras pad the last scan; more stray bytes than this before a marker mean that the decoder lost its place.
+// Cameras pad data before its marker. More stray bytes than this, other than zeros and FF, mean that the decoder lost its
+// place.
 #define PADDING 64
+// The decoder reads ahead by at most this many bytes, and counts them among those that it skips at the next marker that
+// it has to look for.
+#define READ_AHEAD 8
+// Lower codes mark nothing in a picture (ITU-T T.81, table B.1: TEM and reserved ones).
+#define FIRST_MARKER 0xC0
 
 typedef struct {
     struct jpeg_error_mgr errors;
@@ -22,9 +29,12 @@ typedef struct {
     jmp_buf out;
     cc_limits limits;
     cc_report *report;
+    const uint8_t *data;
     int status;
+    int in_data;            // the last segment was a scan's header, so that coded data follows
+    int64_t unreported;     // pieces of coded data that ended since stray bytes were last reported
     int ended;              // the file ended before EOI
-    int padded;             // more than PADDING stray bytes were skipped
+    int lost;               // a piece of coded data had stray bytes that aren't padding at its end
     uint32_t seen;          // bit c: a scan held component c
     int64_t pixels;
     JOCTET fake[2];
@@ -49,25 +59,94 @@ static void on_error(j_common_ptr info) {
     leave(d, info->err->msg_code == JERR_OUT_OF_MEMORY ? CC_MEMORY : CC_BROKEN);
 }
 
-static void on_message(j_common_ptr info, int level) {
-    decoder *d = info->client_data;
-    if (level >= 0) return;
+// Stray bytes before a marker that was looked for. Between the segments of a header they are what a wrong length left
+// over. After coded data they are padding, or data that the decoder should have used.
+static void check_stray(decoder *d, int64_t count) {
+    // Those right before the marker; the others may have been read ahead of markers before it.
+    const int64_t certain = count - READ_AHEAD * (d->unreported + 1);
+    d->unreported = 0;
+    if (!d->in_data || d->ended || certain <= PADDING) return;
+    const JOCTET *end = d->source.next_input_byte;
+    for (int64_t i = 1; i <= certain && i <= end - d->data; i++) {
+        if (end[-i] == 0 || end[-i] == 0xFF) continue;
+        // Not an error yet: a missing restart marker is the better reason, and behind the last scan EOI may be missing.
+        d->lost = 1;
+        d->errors.format_message((j_common_ptr)&d->codec, d->report->message);
+        return;
+    }
+}
+
+// A refinement adds one bit to coefficients that are known down to the bit above it. On others, a scan before it is
+// missing. Scans that come early or once more, with all their bits, leave the coefficients as they should be.
+static int is_refinement_without_base(const decoder *d, int coefficient) {
+    const int is_order_of_dc_and_ac = coefficient == 0 && d->codec.Ss > 0;
+    return d->codec.Ah > 0 && !is_order_of_dc_and_ac;
+}
+
+// Every warning of the library (jerror.h), by one question: can a pixel be wrong by it?
+//
+//   ADOBE_XFORM        no     an unknown colour transform is taken as YCbCr or YCCK, as Pillow does
+//   BOGUS_ICC          no     colour profiles are not read
+//   JFIF_MAJOR         no     the version of the JFIF header has no bearing on pixels
+//   NOT_SEQUENTIAL     no     spectral selection means nothing in a sequential scan, all coefficients are there
+//   JPEG_EOF           no     where data is missing too, HIT_MARKER, MUST_RESYNC or check_scans tell
+//   EXTRANEOUS_DATA    maybe  see check_stray
+//   BOGUS_PROGRESSION  maybe  see is_refinement_without_base
+//   HIT_MARKER         yes    data ends within its blocks, the rest would be zeros
+//   HUFF_BAD_CODE      yes    a coefficient is guessed
+//   ARITH_BAD_CODE     yes    the same, and all others up to the next restart
+//   MUST_RESYNC        yes    a restart marker is missing or out of order, the blocks between are guessed
+//   TOO_MUCH_DATA      yes    rows beyond the last are asked for, which never happens here
+static void on_warning(decoder *d, j_common_ptr info) {
+    const int *numbers = info->err->msg_parm.i;
     switch (info->err->msg_code) {
     case JWRN_JPEG_EOF: d->ended = 1; return;
     case JWRN_ADOBE_XFORM:
-    case JWRN_BOGUS_PROGRESSION:
+    case JWRN_BOGUS_ICC:
     case JWRN_JFIF_MAJOR:
     case JWRN_NOT_SEQUENTIAL: return;
-    case JWRN_EXTRANEOUS_DATA: {
-        const int count = info->err->msg_parm.i[0], marker = info->err->msg_parm.i[1];
-        if (marker >= JPEG_RST0 && marker < JPEG_RST0 + 8) on_error(info);
-        if (d->codec.input_scan_number > 0 && count > PADDING && !d->padded) {
-            d->padded = 1;
-            info->err->format_message(info, d->report->message);
-        }
+    case JWRN_EXTRANEOUS_DATA: check_stray(d, numbers[0]); return;
+    case JWRN_BOGUS_PROGRESSION:
+        if (is_refinement_without_base(d, numbers[1])) on_error(info);
         return;
-    }
     default: on_error(info);
+    }
+}
+
+// The library's traces tell where in the file it is.
+static void on_trace(decoder *d, int code) {
+    switch (code) {
+    case JTRC_RST:
+        if (d->lost) leave(d, CC_BROKEN);
+        d->unreported++;
+        return;
+    case JTRC_SOS:
+        d->unreported++;
+        d->in_data = 1;
+        return;
+    case JTRC_ADOBE:
+    case JTRC_APP0:
+    case JTRC_APP14:
+    case JTRC_DAC:
+    case JTRC_DHT:
+    case JTRC_DQT:
+    case JTRC_DRI:
+    case JTRC_JFIF:
+    case JTRC_JFIF_EXTENSION:
+    case JTRC_MISC_MARKER:
+    case JTRC_THUMB_JPEG:
+    case JTRC_THUMB_PALETTE:
+    case JTRC_THUMB_RGB: d->in_data = 0; return;
+    default: return;
+    }
+}
+
+static void on_message(j_common_ptr info, int level) {
+    decoder *d = info->client_data;
+    if (level < 0) {
+        on_warning(d, info);
+    } else {
+        on_trace(d, info->err->msg_code);
     }
 }
 
@@ -91,6 +170,24 @@ static void source_skip(j_decompress_ptr info, long count) {
     source->bytes_in_buffer -= step;
 }
 
+// Called for a marker other than the restart marker that is due. Bytes of padding may look like a marker that doesn't
+// exist; behind any other, blocks are missing.
+static boolean source_resync(j_decompress_ptr info, int due) {
+    struct jpeg_source_mgr *source = info->src;
+    const JOCTET *at = source->next_input_byte;
+    if (info->unread_marker < FIRST_MARKER) {
+        for (size_t i = 0; i <= PADDING && i + 2 <= source->bytes_in_buffer; i++) {
+            if (at[i] != 0xFF || at[i + 1] < FIRST_MARKER || at[i + 1] == 0xFF) continue;
+            if (at[i + 1] != JPEG_RST0 + due) break;
+            source_skip(info, (long)i + 2);
+            info->unread_marker = 0;
+            return TRUE;
+        }
+    }
+    WARNMS2(info, JWRN_MUST_RESYNC, info->unread_marker, due);
+    return FALSE;
+}
+
 static void on_progress(j_common_ptr info) {
     decoder *d = info->client_data;
     const int64_t scans = d->codec.input_scan_number;
@@ -106,15 +203,26 @@ static _Noreturn void broken(decoder *d, const char *words) {
     leave(d, CC_BROKEN);
 }
 
-// A file of several scans has been read to its end when output begins. Each component's coefficients must all have come
-// in full: what a missing scan leaves out, the library would fill with smoothed blocks.
+// Each coefficient must have come: what a missing scan leaves out would be made up. Its last bits need not (ITU-T T.81,
+// annex G, asks for no last precision), but where EOI is missing too, the file was cut.
 static void check_scans(decoder *d) {
     for (int c = 0; c < d->codec.num_components; c++) {
         if (!(d->seen >> c & 1)) broken(d, "premature end of JPEG file: a colour component has no scan");
         for (int i = 0; d->codec.coef_bits && i < DCTSIZE2; i++) {
-            if (d->codec.coef_bits[c][i] != 0) broken(d, "premature end of JPEG file: refinement scans are missing");
+            const int missing_bits = d->codec.coef_bits[c][i];
+            if (missing_bits < 0) broken(d, "premature end of JPEG file: coefficients have no scan");
+            if (missing_bits > 0 && d->ended) broken(d, "premature end of JPEG file: refinement scans are missing");
         }
     }
+}
+
+// All scans are taken in before any row comes out, so that coefficients can be looked at between.
+static void read_scans(decoder *d) {
+    do on_progress((j_common_ptr)&d->codec);
+    while (jpeg_consume_input(&d->codec) != JPEG_REACHED_EOI);
+    check_scans(d);
+    cc_smooth(&d->codec, jpeg_read_coefficients(&d->codec));
+    jpeg_start_output(&d->codec, d->codec.input_scan_number);
 }
 
 // Pillow's CMYK -> RGB, of which the file stores the complement: r = k' - (255 - c')k'/255, rounded.
@@ -141,9 +249,11 @@ static void begin(decoder *d, int64_t width, int64_t height) {
     codec->out_color_space = codec->num_components == 4 ? JCS_CMYK : JCS_RGB;
     codec->dct_method = JDCT_ISLOW;
     codec->do_fancy_upsampling = TRUE;
+    codec->do_block_smoothing = FALSE;
     d->seen = 0;
+    codec->buffered_image = jpeg_has_multiple_scans(codec);
     jpeg_start_decompress(codec);
-    if (jpeg_has_multiple_scans(codec)) check_scans(d);
+    if (codec->buffered_image) read_scans(d);
 }
 
 static void read_rows(decoder *d, int64_t width, uint8_t *rgb) {
@@ -169,6 +279,7 @@ int cc_jpeg_decode(
     memset(report, 0, sizeof *report);
     d.limits = *limits;
     d.report = report;
+    d.data = data;
     d.pixels = width * height;
     d.fake[0] = 0xFF;
     d.fake[1] = JPEG_EOI;
@@ -189,13 +300,14 @@ int cc_jpeg_decode(
     d.source.init_source = source_begin;
     d.source.fill_input_buffer = source_fill;
     d.source.skip_input_data = source_skip;
-    d.source.resync_to_restart = jpeg_resync_to_restart;
+    d.source.resync_to_restart = source_resync;
     d.source.term_source = source_begin;
     d.codec.src = &d.source;
     begin(&d, width, height);
     read_rows(&d, width, rgb);
     complete = 1;
+    if (d.codec.buffered_image) jpeg_finish_output(&d.codec);
     jpeg_finish_decompress(&d.codec);
     jpeg_destroy_decompress(&d.codec);
-    return d.padded && !d.ended ? CC_BROKEN : CC_OK;
+    return d.lost && !d.ended ? CC_BROKEN : CC_OK;
 }

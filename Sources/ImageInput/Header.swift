@@ -102,9 +102,9 @@ private func readJPEGHeader(_ bytes: Bytes) throws(ImageError) -> Header {
             at = start
             continue
         }
-        guard let length = bytes.u16(start), length >= 2, let segment = bytes.slice(start + 2, length - 2) else {
-            break
-        }
+        // Lengths 0 and 1, which don't even count themselves, are taken as 2 by libjpeg and Pillow alike.
+        guard let length = bytes.u16(start).map({ max($0, 2) }), let segment = bytes.slice(start + 2, length - 2)
+        else { break }
         if isFrame(marker) && header == nil {
             header = try Header(info: frameInfo(Bytes(raw: segment)))
         } else if marker == 0xE1 {

@@ -14,11 +14,12 @@ import TokenizerCore
 
     @Test func theTableIsThere() {
         #expect(Fixtures.expectations.count > 120)
+        #expect(Fixtures.forgiven.count > 100)
         #expect(
             Fixtures.expectations.contains { $0.error != nil } && Fixtures.expectations.contains { $0.error == nil })
     }
 
-    @Test(arguments: Fixtures.expectations)
+    @Test(arguments: Fixtures.expectations + Fixtures.forgiven)
     func equalsPillow(_ expected: Fixtures.Expectation) throws {
         let bytes = try Fixtures.picture(expected.file)
         guard let results = expected.results else {
@@ -38,7 +39,8 @@ import TokenizerCore
     /// A file that is cut anywhere is an error or, once all pixels are there, the whole picture; never another one.
     @Test(arguments: [
         "jpeg-420.jpg", "jpeg-progressive.jpg", "jpeg-restarts.jpg", "jpeg-cmyk-adobe.jpg", "palette4-laced.png",
-        "rgba16.png", "grey16-key.png",
+        "rgba16.png", "grey16-key.png", "forgiven/restart-baseline-4-ff00.jpg",
+        "forgiven/restart-progressive-9-zeros.jpg", "forgiven/scans-stray.jpg",
     ])
     func noPrefixIsAnotherPicture(_ file: String) throws {
         let bytes = try Fixtures.picture(file)
@@ -60,6 +62,7 @@ import TokenizerCore
     @Test(arguments: [
         "jpeg-420.jpg", "jpeg-progressive.jpg", "jpeg-cmyk-adobe.jpg", "jpeg-restarts.jpg", "exif-6.jpg", "exif-5.png",
         "palette4-laced.png", "rgba16-laced.png", "rgb8-key.png", "xmp-3.png",
+        "forgiven/restart-each-block-9-zeros.jpg", "forgiven/early-420-5.jpg",
     ])
     func damageIsContained(_ file: String) throws {
         let bytes = try Fixtures.picture(file)
@@ -85,6 +88,22 @@ import TokenizerCore
         ("empty.bin", "an empty picture (0 bytes) is not read; send PNG or JPEG"),
         ("text.bin", "an unknown format is not read; send PNG or JPEG"),
         ("crc-ihdr.png", "the png picture can't be decoded: IHDR: CRC error"),
+        (
+            "forgiven/restart-lost-first.jpg",
+            "the jpeg picture can't be decoded: Corrupt JPEG data: found marker 0xd1 instead of RST0"
+        ),
+        (
+            "forgiven/restart-lost-much-stray.jpg",
+            "the jpeg picture can't be decoded: Corrupt JPEG data: 200 extraneous bytes before marker 0xd1"
+        ),
+        (
+            "forgiven/without-scan-1.jpg",
+            "the jpeg picture can't be decoded: Inconsistent progression sequence for component 0 coefficient 1"
+        ),
+        (
+            "forgiven/early-4.jpg",
+            "the jpeg picture can't be decoded: premature end of JPEG file: coefficients have no scan"
+        ),
         ("jpeg-bad-code.jpg", "the jpeg picture can't be decoded: Corrupt JPEG data: bad Huffman code"),
         (
             "huge.png",
@@ -93,6 +112,12 @@ import TokenizerCore
     ])
     func errorsSayWhatIsWrong(_ file: String, _ words: String) throws {
         #expect(failure(try Fixtures.picture(file))?.description == words)
+    }
+
+    @Test func paddingBeforeRestartMarkersChangesNothing() throws {
+        let (plain, padded) = (try picture("restart-plain.jpg"), try picture("restart-padded-ff00.jpg"))
+        #expect(plain == padded)
+        func picture(_ name: String) throws -> RGBImage { try decode(Fixtures.picture("forgiven/" + name)).image }
     }
 
     @Test func probeReadsTheHeaderOnly() throws {
