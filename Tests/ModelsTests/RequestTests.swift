@@ -14,6 +14,23 @@ struct RequestTests {
         return (try #require(loaded.tokenizer as? SFTokModel), folder)
     }
 
+    /// Before any of them is looked up: ids are at least 0 and less than the codebook's size, and as many as there are.
+    @Test(
+        arguments: [
+            ([0, 1, 2, 3], nil), ([3, 3, 3, 3], nil), ([], .tokenCount(found: 0, expected: 4)),
+            ([0, 1, 2], .tokenCount(found: 3, expected: 4)), ([0, 1, 2, 3, 0], .tokenCount(found: 5, expected: 4)),
+            ([0, 1, 2, 4], .tokenRange(position: 3, found: 4, codebookSize: 4)),
+            ([-1, 1, 2, 4], .tokenRange(position: 0, found: -1, codebookSize: 4)),
+            ([0, .max, 2, .min], .tokenRange(position: 1, found: 0x7FFF_FFFF, codebookSize: 4)),
+        ] as [([Int32], TokenizerError?)])
+    func tokensAreChecked(tokens: [Int32], expected: TokenizerError?) {
+        var contract = FingerprintTests.contract
+        (contract.tokensPerImage, contract.codebookSize) = (4, 4)
+        var found: TokenizerError?
+        do throws(TokenizerError) { try contract.check(tokens) } catch { found = error }
+        #expect(found == expected)
+    }
+
     @Test func theAssignmentLeftOutIsSinkhorns() throws {
         let golden = try Golden("sftok-tiny", in: Golden.fixtures)
         let (model, folder) = try Self.sftok("{}")

@@ -6,10 +6,14 @@ import Testing
 @Suite(.serialized) struct CodeStartTests {
     private static let numbers = 6
 
-    private static func set(_ count: Int) throws -> (set: TrainingSet, folder: DataFolder, values: [[Float]]) {
+    /// - Parameter different: how many of the latents differ; they come in turn.
+    private static func set(
+        _ count: Int, different: Int = .max
+    ) throws -> (set: TrainingSet, folder: DataFolder, values: [[Float]]) {
         let folder = try DataFolder()
         var random = Random(seed: 9, .order)
-        let values = (0..<count).map { _ in (0..<numbers).map { _ in Float(random.normal()) } }
+        let all = (0..<min(count, different)).map { _ in (0..<numbers).map { _ in Float(random.normal()) } }
+        let values = (0..<count).map { all[$0 % all.count] }
         try LatentShard.write(
             latents: values.flatMap { $0 }, shape: [2, 1, 3], pictures: (0..<Int32(count)).map { $0 }, skipped: [],
             to: CacheManifest.shardPath(0, in: folder.path))
@@ -57,6 +61,25 @@ import Testing
         #expect(counts.allSatisfy { $0 > 0 })
         for at in before.indices {
             #expect(abs(Double(after[at]) - sums[at] / Double(counts[at / 3])) < 1e-5, "number \(at)")
+        }
+        withExtendedLifetime(folder) {}
+    }
+
+    /// Of codes that are alike all but the first are no vector's nearest: they take vectors of the set, at their own
+    /// book's token.
+    @Test func codesWithoutVectorsTakeThose() throws {
+        let (set, folder, values) = try Self.set(12, different: 2)
+        let before = Self.started(set, shared: false, rounds: 0), codes = Self.started(set, shared: false, rounds: 1)
+        for book in 0..<2 {
+            let vectors = values[..<2].map { Array($0[book * 3..<book * 3 + 3]) }
+            func code(_ codes: [Float], _ code: Int) -> [Float] {
+                Array(codes[(book * 5 + code) * 3..<(book * 5 + code) * 3 + 3])
+            }
+            #expect(Set((0..<5).map { code(before, $0) }) == Set(vectors), "both are taken at the start")
+            for number in 0..<5 {
+                let errors = vectors.map { vector in zip(vector, code(codes, number)).map { abs($0 - $1) }.max() ?? 1 }
+                #expect((errors.min() ?? 1) < 1e-6, "book \(book), code \(number)")
+            }
         }
         withExtendedLifetime(folder) {}
     }

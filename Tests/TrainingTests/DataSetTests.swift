@@ -83,7 +83,10 @@ private final class Latents {
         #expect(set.split(validation: share, seed: 4).validation != validation)
     }
 
-    @Test(arguments: [([50], 0.1, 5), ([50], 0.001, 1), ([50], 1, 49), ([1], 0.5, 0), ([100, 100], 0.05, 10)])
+    @Test(arguments: [
+        ([50], 0.1, 5), ([50], 0.001, 1), ([50], 1, 49), ([1], 0.5, 0), ([100, 100], 0.05, 10), ([50], 0.037, 2),
+        ([50], 0.033, 2), ([50], 0.029, 1),
+    ])
     func singleLatentsAreDividedWhereASideWouldBeEmpty(counts: [Int], share: Double, expected: Int) throws {
         let set = try Latents(pictures: counts).set
         let (training, validation) = set.split(validation: share, seed: 0)
