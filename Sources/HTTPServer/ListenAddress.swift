@@ -126,7 +126,9 @@ extension ListenAddress {
     private static func path(_ path: Substring) throws(WrongAddress) -> String {
         guard !path.isEmpty, !path.utf8.contains(0) else { throw WrongAddress("no path") }
         guard !path.contains(",\(unixPrefix)") else { throw .several }
-        guard Path(String(path)).bytes.count <= longestPath else { throw WrongAddress("the path is over \(longestPath) bytes") }
+        guard Path(String(path)).bytes.count <= longestPath else {
+            throw WrongAddress("the path is over \(longestPath) bytes")
+        }
         return String(path)
     }
 

@@ -66,10 +66,14 @@ import Testing
         let fixture = try Fixture(limits: limits, maximumConnections: 2)
         for _ in 0..<5 {
             let client = try begin(ending, fixture)
-            if ending != .tooSlow { try #require(eventually(within: 5) { fixture.server.uploadBytes == Self.begun }) }
+            if ending != .tooSlow {
+                try #require(eventually(within: .seconds(5)) { fixture.server.uploadBytes == Self.begun })
+            }
             try ending.end(client)
             try #require(
-                eventually(within: 5) { fixture.server.uploadBytes == 0 && fixture.server.connectionCount == 0 })
+                eventually(within: .seconds(5)) {
+                    fixture.server.uploadBytes == 0 && fixture.server.connectionCount == 0
+                })
         }
         if ending != .tooSlow {
             let body = [UInt8](repeating: 0x62, count: Self.size)
@@ -83,15 +87,16 @@ import Testing
         limits.uploads = Self.begun + 1000
         let fixture = try Fixture(limits: limits)
         let first = try begin(.reset, fixture)
-        try #require(eventually(within: 5) { fixture.server.uploadBytes == Self.begun })
+        try #require(eventually(within: .seconds(5)) { fixture.server.uploadBytes == Self.begun })
         for _ in 0..<5 {
             let refused = try begin(.reset, fixture)
             #expect(try refused.read().status == 429)
-            try #require(eventually(within: 5) { fixture.server.uploadBytes == Self.begun })
+            try #require(eventually(within: .seconds(5)) { fixture.server.uploadBytes == Self.begun })
             refused.reset()
         }
         first.reset()
-        try #require(eventually(within: 5) { fixture.server.uploadBytes == 0 && fixture.server.connectionCount == 0 })
+        try #require(
+            eventually(within: .seconds(5)) { fixture.server.uploadBytes == 0 && fixture.server.connectionCount == 0 })
         #expect(await fixture.stop() == 0)
     }
 
@@ -102,7 +107,7 @@ import Testing
         limits.drainRequest = drainRequest
         let fixture = try Fixture(limits: limits)
         let clients = try [Ending.reset, .malformed, .closed].map { try begin($0, fixture) }
-        try #require(eventually(within: 5) { fixture.server.uploadBytes == 3 * Self.begun })
+        try #require(eventually(within: .seconds(5)) { fixture.server.uploadBytes == 3 * Self.begun })
         let server = fixture.server
         let stopped = Stopping(server, grace: grace)
         for client in clients {
