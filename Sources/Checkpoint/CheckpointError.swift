@@ -39,10 +39,7 @@ public enum CheckpointError: Error, Sendable, Equatable, CustomStringConvertible
 
     /// One line of at most 2,000 characters, whatever names the file holds.
     public var description: String {
-        let line = text.unicodeScalars.prefix(2000).map { scalar in
-            scalar.breaksLines ? "\u{FFFD}" : Character(scalar)
-        }
-        return String(line)
+        text.singleLine
     }
 
     private var text: String {
@@ -172,6 +169,8 @@ public enum PickleDefect: Sendable, Equatable, CustomStringConvertible {
     case truncated
     /// An opcode outside those of `torch.load(weights_only=True)`.
     case opcode(UInt8)
+    /// An opcode of a protocol that `torch.load(weights_only=True)` doesn't read.
+    case version(UInt8)
     case emptyStack(opcode: String)
     case noMark(opcode: String)
     case opcodeLimit(Int)
@@ -188,6 +187,9 @@ public enum PickleDefect: Sendable, Equatable, CustomStringConvertible {
         case .truncated: "the pickle ends early"
         case .opcode(let byte):
             "opcode 0x\(String(byte, radix: 16)), which torch.load(weights_only=True) does not allow"
+        case .version(let found):
+            "pickle protocol \(found); expected protocol 2, as torch.save writes it and torch.load(weights_only=True) reads "
+                + "it: save it again without pickle_protocol"
         case .emptyStack(let opcode): "\(opcode) needs more values than the stack holds"
         case .noMark(let opcode): "\(opcode) without a mark"
         case .opcodeLimit(let limit): "more than \(limit) opcodes"
@@ -223,6 +225,13 @@ public enum StorageDefect: Sendable, Equatable, CustomStringConvertible {
         case .outOfBounds(let elements): "offset and strides reach outside its storage of \(elements) elements"
         case .overlapping(let elements): "it has more elements than its storage of \(elements)"
         }
+    }
+}
+
+extension String {
+    /// The first 2,000 characters, with U+FFFD for what would begin a new line.
+    package var singleLine: String {
+        String(unicodeScalars.prefix(2000).map { $0.breaksLines ? "\u{FFFD}" : Character($0) })
     }
 }
 

@@ -1,3 +1,10 @@
+/// A mapping that one file has under several names of its tensors.
+private final class SharedMapping: Sendable {
+    let file: MappedFile
+
+    init(_ file: consuming MappedFile) { self.file = file }
+}
+
 /// A file of named tensors, mapped into memory: safetensors or a torch archive, told apart by content.
 ///
 /// Opening reads names and shapes only. What is wrong with a single torch tensor is thrown when that tensor is asked
@@ -9,14 +16,14 @@ public final class CheckpointFile: Sendable {
     /// The strings of a safetensors file's `__metadata__`; empty for a torch archive.
     public let metadata: [String: String]
 
-    private let mapping: MappedFile
+    private let mapping: SharedMapping
     private let contents: TorchContents
     private let archive: ZipArchive?
 
     public init(path: String) throws(CheckpointError) {
         self.path = path
-        mapping = try MappedFile(path: path)
-        let bytes = mapping.bytes
+        mapping = SharedMapping(try MappedFile(path: path))
+        let bytes = mapping.file.bytes
         if ZipArchive.recognises(bytes) {
             let archive = try ZipArchive(bytes: bytes, path: path)
             self.archive = archive
@@ -34,12 +41,32 @@ public final class CheckpointFile: Sendable {
     }
 
     /// Of the file as it was opened.
-    public var stamp: FileStamp { mapping.stamp }
+    public var stamp: FileStamp { mapping.file.stamp }
     /// Of the file as it was opened.
-    public var access: FileAccess { mapping.access }
+    public var access: FileAccess { mapping.file.access }
 
     /// Names of all tensors, unusable ones included.
     public var names: some Collection<String> & Sendable { contents.tensors.keys }
+
+    /// The class or function that would have to make what is there instead of a tensor, by the entry's name: empty where it
+    /// is all of the file. None is ever called.
+    public var globals: [String: String] { contents.opaque }
+
+    /// The same file with other names for what is in it, which must differ from each other.
+    ///
+    /// - Parameter name: of an entry whose name was the given one.
+    package func renamed(_ name: (String) -> String) throws(CheckpointError) -> CheckpointFile {
+        try CheckpointFile(self, contents.renamed(name, path: path))
+    }
+
+    private init(_ other: CheckpointFile, _ contents: TorchContents) {
+        path = other.path
+        metadata = other.metadata
+        mapping = other.mapping
+        archive = other.archive
+        self.contents = contents
+        tensors = contents.tensors.compactMapValues { try? $0.get().info }
+    }
 
     public func has(_ name: String) -> Bool { contents.tensors[name] != nil }
 
@@ -57,7 +84,7 @@ public final class CheckpointFile: Sendable {
             throw .wrongShape(path: path, tensor: name, found: info.shape, expected: [target.count])
         }
         _ = source.copy(from: 0, into: target)
-        mapping.release(source.storage)
+        mapping.file.release(source.storage)
     }
 
     /// As `readFloats(_:into:)`, into a new array.
@@ -66,7 +93,7 @@ public final class CheckpointFile: Sendable {
         return [Float](unsafeUninitializedCapacity: info.count) { buffer, count in
             _ = source.copy(from: 0, into: UnsafeMutableBufferPointer(rebasing: buffer[..<info.count]))
             count = info.count
-            mapping.release(source.storage)
+            mapping.file.release(source.storage)
         }
     }
 
@@ -85,7 +112,7 @@ public final class CheckpointFile: Sendable {
                 sink(UnsafeRawBufferPointer(part))
             }
         }
-        mapping.release(source.storage)
+        mapping.file.release(source.storage)
     }
 
     /// Lends the elements of a safetensors file's tensor as they lie in the file: in row-major order, little-endian,
@@ -95,33 +122,25 @@ public final class CheckpointFile: Sendable {
         guard archive == nil, case .bytes(let range) = tensor.place, let size = tensor.info.type.size,
             range.lowerBound.isMultiple(of: size), range.count == tensor.info.count * size
         else { return nil }
-        return UnsafeRawBufferPointer(rebasing: mapping.bytes[range])
+        return UnsafeRawBufferPointer(rebasing: mapping.file.bytes[range])
     }
 
     private func stored(_ name: String) throws(CheckpointError) -> StoredTensor {
         if let tensor = contents.tensors[name] { return try tensor.get() }
-        if let global = global(above: name) { throw .forbiddenGlobal(path: path, tensor: name, global: global) }
-        throw .missingTensor(path: path, tensor: name, expected: nil)
-    }
-
-    /// The global that would have to make what is at that name or at one of the dictionaries around it.
-    private func global(above name: String) -> String? {
-        var prefix = Substring(name)
-        while true {
-            if let global = contents.opaque[String(prefix)] { return global }
-            guard let dot = prefix.lastIndex(of: ".") else { return contents.opaque[""] }
-            prefix = prefix[..<dot]
+        if let global = contents.global(above: name) {
+            throw .forbiddenGlobal(path: path, tensor: name, global: global)
         }
+        throw .missingTensor(path: path, tensor: name, expected: nil)
     }
 
     private func source(_ name: String) throws(CheckpointError) -> (info: TensorInfo, source: TensorSource) {
         let tensor = try stored(name)
         let bytes: UnsafeRawBufferPointer
         switch tensor.place {
-        case .bytes(let range): bytes = UnsafeRawBufferPointer(rebasing: mapping.bytes[range])
+        case .bytes(let range): bytes = UnsafeRawBufferPointer(rebasing: mapping.file.bytes[range])
         case .member(let member):
             guard let archive else { throw .missingTensor(path: path, tensor: name, expected: nil) }
-            bytes = try archive.contents(of: member, in: mapping.bytes)
+            bytes = try archive.contents(of: member, in: mapping.file.bytes)
         }
         switch tensor.info.type {
         case .float64, .float32, .float16, .bfloat16: break

@@ -86,3 +86,13 @@ public struct ConfigNode: Sendable, Equatable {
         }
     }
 }
+
+extension ConfigNode {
+    /// As `load`, for a file that must hold an object. A YAML file without a value holds an empty one.
+    public static func loadObject(path: String) throws(CheckpointError) -> ConfigNode {
+        let node = try load(path: path)
+        if node.value.objectValue != nil { return node }
+        if node.isNull, !path.hasSuffix(".json") { return ConfigNode(.object(JSONObject())) }
+        throw .config(path: path, reason: "holds \(node.value.kind); expected an object of settings")
+    }
+}

@@ -15,6 +15,8 @@ struct PickleMachine {
     let limits: PickleLimits
     private var position = 0
     private var opcodeStart = 0
+    /// The protocol that the pickle says it is of.
+    private var version: UInt8 = 2
     private var stack: [PickleValue] = []
     private var marks: [Int] = []
     private var memo: [UInt32: PickleValue] = [:]
@@ -130,7 +132,7 @@ struct PickleMachine {
 
     private mutating func apply(_ opcode: UInt8) throws(CheckpointError) {
         switch opcode {
-        case 0x80: _ = try number(UInt8.self)  // PROTO
+        case 0x80: version = try number(UInt8.self)  // PROTO
         case 0x28: marks.append(stack.count)  // MARK
         case 0x71: try remember(UInt32(try number(UInt8.self)))  // BINPUT
         case 0x72: try remember(try number(UInt32.self))  // LONG_BINPUT
@@ -150,7 +152,7 @@ struct PickleMachine {
         case 0x52: try call("REDUCE")
         case 0x81: try call("NEWOBJ")
         case 0x62: try build()
-        default: throw defect(.opcode(opcode))
+        default: throw defect(version > 3 ? .version(version) : .opcode(opcode))
         }
     }
 

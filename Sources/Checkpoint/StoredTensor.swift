@@ -15,6 +15,11 @@ struct StoredTensor: Sendable {
     let offset: Int
     let place: Place
 
+    func named(_ name: String) -> StoredTensor {
+        let info = TensorInfo(name: name, shape: info.shape, type: info.type)
+        return StoredTensor(info: info, strides: strides, offset: offset, place: place)
+    }
+
     /// The product of numbers from 0, 0 where one of them is; `nil` where it doesn't fit.
     static func checkedProduct(_ shape: [Int]) -> Int? {
         if shape.contains(0) { return 0 }

@@ -4,6 +4,30 @@ struct TorchContents {
     var tensors: [String: Result<StoredTensor, CheckpointError>] = [:]
     /// The global that would have to make what is at that name.
     var opaque: [String: String] = [:]
+
+    /// The global that would have to make what is at that name or at one of the dictionaries around it.
+    func global(above name: String) -> String? {
+        var prefix = Substring(name)
+        while true {
+            if let global = opaque[String(prefix)] { return global }
+            guard let dot = prefix.lastIndex(of: ".") else { return opaque[""] }
+            prefix = prefix[..<dot]
+        }
+    }
+
+    /// The same under other names.
+    func renamed(_ name: (String) -> String, path: String) throws(CheckpointError) -> TorchContents {
+        var renamed = TorchContents()
+        for (old, tensor) in tensors {
+            let new = name(old)
+            let named = tensor.map { $0.named(new) }
+            guard renamed.tensors.updateValue(named, forKey: new) == nil else {
+                throw .duplicateTensor(path: path, tensor: new)
+            }
+        }
+        for (old, global) in opaque { renamed.opaque[name(old)] = global }
+        return renamed
+    }
 }
 
 /// Reads the structure of an archive that `torch.save` wrote (PyTorch 1.6 and later).

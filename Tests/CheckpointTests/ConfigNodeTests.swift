@@ -36,6 +36,25 @@ private func loadingError(_ text: String, name: String = "model.yaml") throws ->
                 && load("a: one", name: "config")["a"]?.string == "one")
     }
 
+    @Test(arguments: [
+        ("config.json", "[1]", "holds an array; expected an object of settings"),
+        ("config.json", "null", "holds null; expected an object of settings"),
+        ("config.json", "1.5", "holds a number; expected an object of settings"),
+        ("model.yaml", "- a\n- b\n", "holds an array; expected an object of settings"),
+        ("model.yaml", "a b", "holds a string; expected an object of settings"), ("config.json", "{}", nil),
+        ("model.yaml", "a: 1\n", nil), ("model.yaml", "# nothing\n", nil),
+    ])
+    func anObjectIsExpected(name: String, text: String, expected: String?) throws {
+        let file = try TemporaryFile(Array(text.utf8), name: name)
+        var found: String?
+        do throws(CheckpointError) {
+            #expect(try ConfigNode.loadObject(path: file.path).value.objectValue != nil)
+        } catch {
+            found = message(error, path: file.path)
+        }
+        #expect(found == expected)
+    }
+
     static let scalars: [(String, JSONValue)] = [
         ("", nil), ("~", nil), ("null", nil), ("Null", nil), ("true", true), ("FALSE", false), ("yes", "yes"),
         ("off", "off"), ("12", 12), ("-7", -7), ("+3", 3), ("012", 12), ("0o17", 15), ("0xfF", 255), ("1:30", "1:30"),

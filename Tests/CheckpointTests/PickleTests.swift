@@ -13,7 +13,9 @@ private func run(_ body: [UInt8], limits: PickleLimits = PickleLimits()) throws 
 @Suite struct PickleTests {
     static let refusals: [([UInt8], String)] = [
         ([0x95], "opcode 0x95, which torch.load(weights_only=True) does not allow"),
-        ([0x69], "opcode 0x69"), ([0x93], "opcode 0x93"), ([0x50], "opcode 0x50"),
+        ([0x80, 3, 0x95], "opcode 0x95, which"), ([0x80, 4, 0x95], "pickle protocol 4; expected protocol 2"),
+        ([0x80, 5, 0x8C], "pickle protocol 5; expected protocol 2"), ([0x69], "opcode 0x69"), ([0x93], "opcode 0x93"),
+        ([0x50], "opcode 0x50"),
         ([0x58, 0xFF, 0xFF, 0xFF, 0xFF], "at byte 2: the pickle ends early"), ([0x8A, 200], "the pickle ends early"),
         ([0x63, 0x61], "the pickle ends early"), ([], "STOP needs more values"),
         ([0x28], "STOP needs more values"), ([0x4E, 0x86], "TUPLE2 needs more values"),
