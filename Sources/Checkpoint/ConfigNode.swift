@@ -71,15 +71,19 @@ public struct ConfigNode: Sendable, Equatable {
 
     public var list: [ConfigNode]? { value.arrayValue?.map(ConfigNode.init) }
 
-    /// - Parameter members: those that the model is made by, each with the names of those around it: "model.num_code".
+    /// - Parameters:
+    ///   - members: those that the model is made by, each with the names of those around it: "model.num_code".
+    ///   - prefix: before their names in the message.
     /// - Throws: where one of them, or an element of its list, is infinite or NaN, which no setting may be. One that isn't
     ///   read may be either.
-    public func requireFinite(_ members: [String], in path: String) throws(CheckpointError) {
+    public func requireFinite(
+        _ members: [String], in path: String, prefix: String = ""
+    ) throws(CheckpointError) {
         for member in members {
             let node = member.split(separator: ".").reduce(self as ConfigNode?) { $0?[String($1)] }
             for (index, item) in (node?.list ?? node.map { [$0] } ?? []).enumerated() {
                 guard let number = item.double, !number.isFinite else { continue }
-                let place = node?.list == nil ? member : "\(member)[\(index)]"
+                let place = prefix + (node?.list == nil ? member : "\(member)[\(index)]")
                 let found = number.isNaN ? "NaN" : number > 0 ? "Infinity" : "-Infinity"
                 throw .config(path: path, reason: "\(place) is \(found), expected a finite number")
             }

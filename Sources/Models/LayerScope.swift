@@ -132,8 +132,9 @@ struct LayerScope {
         try numbers(name, count: shape.reduce(1, *)) { try buffer(name, shape) }
     }
 
-    func numbersIfPresent(_ name: String, _ shape: [Int]) throws -> FloatBuffer? {
-        guard has(name) else { return nil }
+    /// As `numbers`, for a tensor that the architecture has only in some places.
+    func numbers(_ name: String, _ shape: [Int], isThere: Bool) throws -> FloatBuffer? {
+        guard isThere else { return nil }
         return try numbers(name, shape)
     }
 
@@ -167,16 +168,21 @@ struct LayerScope {
         return count
     }
 
-    func bufferIfPresent(_ name: String, _ shape: [Int]) throws(CheckpointError) -> FloatBuffer? {
-        guard has(name) else { return nil }
+    /// As `buffer`, for a tensor that the architecture has only in some places.
+    private func buffer(_ name: String, _ shape: [Int], isThere: Bool) throws(CheckpointError) -> FloatBuffer? {
+        guard isThere else { return nil }
         return try buffer(name, shape)
     }
 
-    /// `name.weight` (outputs, inputs), or (outputs, inputs, 1, 1) where it was a 1x1 convolution; `name.bias` if there.
-    func linear(_ name: String, inputs: Int, outputs: Int, pointwise: Bool = false) throws -> Linear {
+    /// `name.weight` (outputs, inputs), or (outputs, inputs, 1, 1) where it was a 1x1 convolution, and `name.bias`.
+    ///
+    /// - Parameter bias: whether the architecture has one here.
+    func linear(
+        _ name: String, inputs: Int, outputs: Int, pointwise: Bool = false, bias: Bool = true
+    ) throws -> Linear {
         try linear(name, inputs: inputs, outputs: outputs) {
             let weight = try buffer(name + ".weight", pointwise ? [outputs, inputs, 1, 1] : [outputs, inputs])
-            let bias = try bufferIfPresent(name + ".bias", [outputs])
+            let bias = try buffer(name + ".bias", [outputs], isThere: bias)
             return try Linear(inputs: inputs, outputs: outputs, weight: weight, bias: bias, arithmetic: arithmetic)
         }
     }
@@ -201,13 +207,16 @@ struct LayerScope {
         return try affine(name, width: width)
     }
 
-    /// `name.weight` (outputs, inputs, kernel, kernel) and `name.bias` if there.
+    /// `name.weight` (outputs, inputs, kernel, kernel) and `name.bias`.
+    ///
+    /// - Parameter bias: whether the architecture has one here.
     func convolution(
-        _ name: String, _ shape: Convolution.Shape, activation: Activation = .none, accumulate: Bool = false
+        _ name: String, _ shape: Convolution.Shape, bias: Bool = true, activation: Activation = .none,
+        accumulate: Bool = false
     ) throws -> Convolution {
         try convolution(name, shape, activation: activation, accumulate: accumulate) {
             let weight = try buffer(name + ".weight", [shape.outputs, shape.inputs, shape.kernel, shape.kernel])
-            let bias = try bufferIfPresent(name + ".bias", [shape.outputs])
+            let bias = try buffer(name + ".bias", [shape.outputs], isThere: bias)
             return try Convolution(
                 shape, weight: weight, bias: bias, activation: activation, accumulate: accumulate,
                 arithmetic: arithmetic)
@@ -225,12 +234,12 @@ struct LayerScope {
         }
     }
 
-    /// `name.weight` (outputs, inputs, 3, 3) applied after nearest-neighbour upsampling.
+    /// `name.weight` (outputs, inputs, 3, 3) and `name.bias`, applied after nearest-neighbour upsampling.
     func upsampling(_ name: String, inputs: Int, outputs: Int, height: Int, width: Int) throws -> UpsamplingConvolution
     {
         try layer(name) {
             let weight = try buffer(name + ".weight", [outputs, inputs, 3, 3])
-            let bias = try bufferIfPresent(name + ".bias", [outputs])
+            let bias = try buffer(name + ".bias", [outputs], isThere: true)
             return try UpsamplingConvolution(
                 inputs: inputs, outputs: outputs, height: height, width: width, weight: weight, bias: bias,
                 arithmetic: arithmetic)

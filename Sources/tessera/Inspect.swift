@@ -30,11 +30,18 @@ struct Inspect: ParsableCommand {
             let description = try ModelLoader.load(source, threads: locations.threads).description
             for (name, value) in Self.lines(description) { print(Self.padded(name) + value) }
             for warning in description.warnings { print(Self.padded("warning") + warning) }
+        } catch ModelError.defects(let lines) {
+            for line in lines.prefix(Self.mostLines) { standardError("error: \(ModelError.defects([line]))") }
+            if lines.count > Self.mostLines { standardError("error: and \(lines.count - Self.mostLines) more") }
+            throw ExitCode.failure
         } catch CheckpointError.several(let defects) {
             for defect in defects { standardError("error: \(defect)") }
             throw ExitCode.failure
         }
     }
+
+    /// Of defects: another model's file may have thousands.
+    private static let mostLines = 200
 
     static func lines(_ description: ModelDescription) -> [(String, String)] {
         let contract = description.contract

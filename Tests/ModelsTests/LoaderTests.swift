@@ -49,9 +49,11 @@ struct LoaderTests {
         Defect(adding: ["extra.weight": [2]], expected: "spare tensor that the model does not have: 'extra.weight'"),
         Defect(without: ["latent_tokens"], expected: "tensor 'latent_tokens' is missing"),
         Defect(
-            adding: ["latent_tokens": [64]], expected: "tensor 'latent_tokens' has shape [64], expected 2 dimensions"),
+            adding: ["latent_tokens": [64]], expected: "tensor 'latent_tokens' has shape [64]; expected [64, 128]"),
         Defect(
-            without: ["pixel_decoder.up.3.block.0.nin_shortcut.weight"], expected: "nin_shortcut.weight: missing"),
+            without: ["pixel_decoder.up.3.block.0.nin_shortcut.weight"],
+            expected:
+                "tensor 'pixel_decoder.up.3.block.0.nin_shortcut.weight' is missing; expected shape [64, 64, 1, 1]"),
         Defect(
             without: Set(SFTokSize.tiny.shapes.keys.filter { $0.hasPrefix("pixel_decoder.up.4.") }),
             adding: [:], expected: "the stages make 128 pixels or more, expected 256"),
@@ -61,7 +63,9 @@ struct LoaderTests {
         Defect(
             without: Set(SFTokSize.tiny.shapes.keys.filter { $0.hasPrefix("encoder.transformer.0.") }),
             expected: "must be numbered from 0 without a gap, found [1]"),
-        Defect(without: ["quantize.embedding"], expected: "no tokenizer's tensors"),
+        Defect(
+            without: ["quantize.embedding"],
+            expected: "tensor 'quantize.embedding' is missing; expected shape [1, any, 32]"),
         Defect(
             without: ["encoder.transformer.0.ln_1.weight", "encoder.transformer.0.ln_2.bias"],
             expected: "and 1 more"),
@@ -111,12 +115,13 @@ struct LoaderTests {
         #expect(second.defaultSteps == 8 && second.defaultTemperature == 0.5)
     }
 
-    @Test func configurationThatDisagreesIsToldAndOverruled() throws {
+    @Test func configurationThatDisagreesIsRefused() throws {
         let folder = try folder(config: "{\"model\": {\"vq_model\": {\"codebook_size\": 8192}}}")
-        let loaded = try ModelLoader.load(ModelSource(id: "x", folder: folder.path))
-        #expect(loaded.description.contract.codebookSize == 512)
-        #expect(loaded.description.warnings.count == 1)
-        #expect(loaded.description.warnings[0].contains("codebook_size is 8192, the tensors say 512"))
+        let (config, weights) = (folder.path + "/config.json", folder.path + "/model.safetensors")
+        #expect(
+            message(ModelSource(id: "x", folder: folder.path))
+                == "\(config): model.vq_model.codebook_size is 8192, but tensor 'quantize.embedding' of shape [1, 512, 32] "
+                + "of \(weights) says 512: the file is cut or another model's")
     }
 
     @Test func revqParts() throws {
@@ -239,7 +244,9 @@ struct LoaderTests {
             return self.message(ModelSource(id: "x", folder: model.path))
         }
         let inverted = "decoder.up_blocks.4.1.conv_out.conv_inverted.weight"
-        #expect(try message { $0[inverted] = [511, 64, 1, 1] }.contains("511 outputs have no two halves"))
+        #expect(
+            try message { $0[inverted] = [511, 64, 1, 1] }.hasSuffix(
+                "tensor '\(inverted)' has shape [511, 64, 1, 1]; expected [512, 64, 1, 1]"))
         #expect(
             try message { shapes in
                 shapes = shapes.filter { !$0.key.hasPrefix("decoder.up_blocks.2.0.") }
@@ -258,9 +265,16 @@ struct LoaderTests {
         let model = try TemporaryModel.revq(.tiny, latentDeviation: 1)
         try model.write(
             "{\"latent_channels\": 16, \"encoder_layers_per_block\": [1, 1, 1, 1, 1, 2]}", to: "vae/config.json")
-        let warnings = try ModelLoader.load(ModelSource(id: "x", folder: model.path)).description.warnings
-        #expect(warnings.contains { $0.contains("latent_channels is 16, the tensors say 32") })
-        #expect(warnings.contains { $0.contains("[1, 1, 1, 1, 1, 2], the tensors say [1, 1, 1, 1, 1, 1]") })
+        let error = #expect(throws: ModelError.self) { try ModelLoader.load(ModelSource(id: "x", folder: model.path)) }
+        guard case .defects(let lines) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(lines.count == 2)
+        #expect(lines[0].contains("latent_channels is 16, but") && lines[0].contains("say 32"), "\(lines)")
+        #expect(
+            lines[1].contains("encoder_layers_per_block is [1, 1, 1, 1, 1, 2], but")
+                && lines[1].contains("say [1, 1, 1, 1, 1, 1]"), "\(lines)")
     }
 
     @Test func requestsAreChecked() throws {

@@ -27,7 +27,7 @@ final class ResBlock: AutoencoderBlock {
         let shape = Convolution.Shape(
             inputs: extent.channels, outputs: extent.channels, height: extent.height, width: extent.width)
         conv1 = try scope.convolution("conv1", shape, activation: .silu)
-        conv2 = try scope.convolution("conv2", shape)
+        conv2 = try scope.convolution("conv2", shape, bias: false)
         norm = try scope.affine("norm", width: extent.channels)
     }
 
@@ -78,10 +78,11 @@ final class EfficientViTBlock: AutoencoderBlock {
             let scale = attention.scope("to_qkv_multiscale.\(index)")
             let size = try scale.dimensions("proj_in.weight", rank: 4)[3]
             return Scale(
-                depthwise: try scale.depthwise("proj_in", channels: 3 * inner, size: size),
+                depthwise: try scale.depthwise("proj_in", channels: 3 * inner, size: size, bias: false),
                 grouped: Linear32(try scale.numbers("proj_out.weight", [3 * inner, 32, 1, 1])))
         }
-        output = try attention.linear("to_out", inputs: inner * (1 + scales.count), outputs: channels)
+        output = try attention.linear(
+            "to_out", inputs: inner * (1 + scales.count), outputs: channels, bias: false)
         outputNorm = try attention.affine("norm_out", width: channels)
         let gated = scope.scope("conv_out")
         let hidden = try gated.dimensions("conv_inverted.weight", rank: 4)[0]
@@ -91,7 +92,8 @@ final class EfficientViTBlock: AutoencoderBlock {
         inverted = try gated.linear("conv_inverted", inputs: channels, outputs: hidden, pointwise: true)
         depthwise = try gated.depthwise("conv_depth", channels: hidden, size: 3)
         // What a gate makes has a few large numbers in a row, and 8 bits lose the others.
-        point = try gated.unquantized.linear("conv_point", inputs: hidden / 2, outputs: channels, pointwise: true)
+        point = try gated.unquantized.linear(
+            "conv_point", inputs: hidden / 2, outputs: channels, pointwise: true, bias: false)
         pointNorm = try gated.affine("norm", width: channels)
     }
 
@@ -127,9 +129,10 @@ final class Linear32 {
 }
 
 extension LayerScope {
-    func depthwise(_ name: String, channels: Int, size: Int) throws -> DepthwiseConvolution {
+    /// - Parameter bias: whether the architecture has one here.
+    func depthwise(_ name: String, channels: Int, size: Int, bias: Bool = true) throws -> DepthwiseConvolution {
         let weight = try numbers(name + ".weight", [channels, 1, size, size])
-        let bias = try numbersIfPresent(name + ".bias", [channels])
+        let bias = try numbers(name + ".bias", [channels], isThere: bias)
         return DepthwiseConvolution(channels: channels, size: size, weight: weight, bias: bias)
     }
 

@@ -9,18 +9,26 @@ struct DCAELoading {
     let configPath: String
     /// Of the whole file; it knows which tensors have been taken.
     let scope: LayerScope
-    private let config: ConfigNode
+    private let config: ConfigSection
+    /// That names stand behind a prefix which is left out.
+    let note: String?
 
     /// DC-AE is convolutional; ReVQ's tokens are those of 256x256.
     static let preprocessing = Preprocessing(filter: .bilinear, size: 256)
 
     init(folder path: String, _ arithmetic: Compute.Arithmetic = .float32, _ origin: WeightOrigin = .tensors) throws {
         let folder = try ModelFolder(path)
-        file = try CheckpointFile(path: folder.weights(preferring: ["diffusion_pytorch_model.safetensors"]))
+        let opened = try CheckpointFile(path: folder.weights(preferring: ["diffusion_pytorch_model.safetensors"]))
+        (file, note) = try Wrapping.removed(from: opened, roots: ["encoder", "decoder"])
         configPath = try folder.config()
-        config = try ConfigNode.load(path: configPath)
+        config = try ConfigSection(path: configPath)
         scope = LayerScope(file: file, arithmetic, origin, part: "vae.")
         try Self.check(config, at: configPath)
+    }
+
+    /// What the tensors and the configuration say of the parts, and what is wrong with them.
+    func layout(_ parts: [DCAEHalf.Part] = [.encoder, .decoder]) throws(ModelError) -> DCAELayout {
+        try DCAELayout(TensorTable(file), config, size: Self.preprocessing.size, parts: parts)
     }
 
     func encoder() throws -> DCAEEncoder {
@@ -35,38 +43,19 @@ struct DCAELoading {
     }
 
     /// What shapes can't tell and this code doesn't vary.
-    private static func check(_ config: ConfigNode, at path: String) throws {
-        let expected: [(String, String)] = [
-            ("attention_head_dim", "32"), ("decoder_norm_types", "rms_norm"), ("decoder_act_fns", "silu"),
-            ("encoder_norm_types", "rms_norm"), ("encoder_act_fns", "silu"),
+    private static func check(_ config: ConfigSection, at path: String) throws(ModelError) {
+        if let width = try config.int("attention_head_dim"), width != 32 {
+            throw .config("\(path): attention_head_dim is \(width), expected 32")
+        }
+        let expected = [
+            ("decoder_norm_types", "rms_norm"), ("decoder_act_fns", "silu"), ("encoder_norm_types", "rms_norm"),
+            ("encoder_act_fns", "silu"),
         ]
-        try config.requireFinite(
-            expected.map(\.0) + ["latent_channels", "encoder_layers_per_block", "decoder_layers_per_block"], in: path)
         for (name, value) in expected {
-            guard let node = config[name], !node.isNull else { continue }
-            let found = node.list ?? [node]
-            for item in found where (item.string ?? item.int.map(String.init)) != value {
-                throw ModelError.config("\(path): \(name) is \(item.value), expected \(value)")
+            guard let words = try config.words(name) else { continue }
+            for stage in 0..<(words.count ?? 1) where words.of(stage) != value {
+                throw .config("\(path): \(name) is '\(words.of(stage) ?? "")', expected '\(value)'")
             }
         }
-    }
-
-    /// What a DC-AE's configuration says of itself, beside what its tensors say.
-    func warnings(latent: Extent) -> [String] {
-        var claims: [(String, String?, String)] = [
-            ("latent_channels", config["latent_channels"]?.int.map(String.init), "\(latent.channels)")
-        ]
-        for (part, blocks) in [("encoder", "down_blocks"), ("decoder", "up_blocks")] {
-            let side = scope.scope(part)
-            let depths = config["\(part)_layers_per_block"]?.list?.map { $0.int ?? -1 }
-            let found = (depths ?? []).indices.map { stage in
-                side.childIndices("\(blocks).\(stage)").count { !side.has("\(blocks).\(stage).\($0).conv.weight") }
-            }
-            claims.append(("\(part)_layers_per_block", depths.map { "\($0)" }, "\(found)"))
-        }
-        let told = claims.compactMap { name, claimed, found in
-            claimed.flatMap { $0 == found ? nil : (name, $0, found) }
-        }
-        return disagreements(told, in: configPath)
     }
 }

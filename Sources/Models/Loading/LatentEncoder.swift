@@ -31,6 +31,8 @@ package final class LatentEncoder {
         Compute.setThreads(threads ?? Compute.availableProcessors)
         let vae = try DCAELoading(folder: folder)
         files = [vae.configPath, vae.file.path]
+        let problems = try vae.layout(checksDecoder ? [.encoder, .decoder] : [.encoder]).problems
+        guard problems.isEmpty else { throw ModelError.defects(problems) }
         encoder = try vae.encoder()
         if checksDecoder {
             _ = try vae.decoder(latent: encoder.extent)

@@ -11,7 +11,7 @@ public struct ModelDescription: Sendable {
     public internal(set) var files: [(role: String, path: String)]
     /// Sizes and settings, in reading order.
     public let facts: [(name: String, value: String)]
-    /// Where a configuration disagrees with the tensors, which win; why packed weights weren't used.
+    /// Where names stand behind a prefix that is left out; why packed weights weren't used.
     public internal(set) var warnings: [String]
     /// The file whose packed weights are mapped; `nil` where weights were read.
     public internal(set) var packed: String?

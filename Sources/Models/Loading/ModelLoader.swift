@@ -112,18 +112,15 @@ public enum ModelLoader {
     private static func load(_ source: ModelSource, _ origin: WeightOrigin) throws -> LoadedModel {
         let folder = try ModelFolder(source.folder)
         let weights = try folder.weights(preferring: preferredWeights)
-        let file = try CheckpointFile(path: weights)
-        let config = try folder.config()
-        let settings = try ConfigNode.load(path: config)
-        if file.has("quantizer.embeddings") {
-            return try ReVQLoading(
-                source: source, folder: folder, file: file, configPath: config, config: settings
-            ).load(origin)
+        let config = try ConfigSection(path: folder.config())
+        let (file, note) = try Wrapping.removed(from: CheckpointFile(path: weights), roots: Architecture.roots)
+        var loaded: LoadedModel
+        switch try Architecture(file, config) {
+        case .revq: loaded = try ReVQLoading(source: source, folder: folder, file: file, config: config).load(origin)
+        case .sftok: loaded = try SFTokLoading(source: source, file: file, config: config).load(origin)
         }
-        if file.has("quantize.embedding") {
-            return try SFTokLoading(source: source, file: file, configPath: config, config: settings).load(origin)
-        }
-        throw ModelError.structure("\(weights): \(whatElse(file))")
+        if let note { loaded.description.warnings.append(note) }
+        return loaded
     }
 
     /// Gives the memory of models that are gone back to the system; takes some milliseconds, from any thread.
@@ -137,18 +134,6 @@ public enum ModelLoader {
     }
 
     private static let preferredWeights = ["model.safetensors", "ckpt.pth"]
-
-    private static func whatElse(_ file: CheckpointFile) -> String {
-        let expected = "expected SFTok ('quantize.embedding') or ReVQ ('quantizer.embeddings')"
-        if file.has("model.embeddings.word_embeddings.weight") {
-            return "this is SFTok's generator, which makes tokens from classes; \(expected)"
-        }
-        if file.has("encoder.conv_in.weight") || file.has("encoder.conv_in.conv.weight") {
-            return "this is a VAE, which has no tokens by itself; \(expected)"
-        }
-        let some = file.names.sorted().prefix(3).map { "'\($0)'" }.joined(separator: ", ")
-        return "no tokenizer's tensors: \(expected), found \(some.isEmpty ? "none" : some)"
-    }
 }
 
 /// Puts the file before a message about its structure.

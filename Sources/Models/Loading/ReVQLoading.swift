@@ -7,21 +7,14 @@ struct ReVQLoading {
     let source: ModelSource
     let folder: ModelFolder
     let file: CheckpointFile
-    let configPath: String
-    let config: ConfigNode
-
-    private static let buffers = ["index_offset", "count"]
-
-    /// What is read of the configuration; what isn't may be anything.
-    private static let members =
-        ["num_code", "num_group", "tokens_per_data"].map { "model.quantizer.\($0)" }
-        + ["model.input_data_size", "model.decoder.TYPE"]
+    let config: ConfigSection
 
     func load(_ origin: WeightOrigin) throws -> LoadedModel {
-        try config.requireFinite(Self.members, in: configPath)
         let (precision, warning) = source.feasiblePrecision
         let vae = try DCAELoading(folder: source.vae ?? source.folder + "/vae", precision.arithmetic, origin)
-        let preprocessor = try CheckpointFile(path: source.preprocessor ?? folder.preprocessor())
+        let (preprocessor, note) = try Wrapping.removed(
+            from: CheckpointFile(path: source.preprocessor ?? folder.preprocessor()), roots: ["mean", "std"])
+        try check(vae, preprocessor)
         try origin.check([
             SourceFile("weights", file), SourceFile("vae", vae.file), SourceFile("preprocessor", preprocessor),
         ])
@@ -44,13 +37,22 @@ struct ReVQLoading {
             description: ModelDescription(
                 id: source.id, contract: contract,
                 files: [
-                    ("weights", file.path), ("configuration", configPath), ("vae", vae.file.path),
+                    ("weights", file.path), ("configuration", config.path), ("vae", vae.file.path),
                     ("vae configuration", vae.configPath), ("preprocessor", preprocessor.path),
                 ],
                 facts: facts(parts),
-                warnings: (warning.map { [$0] } ?? [])
-                    + warnings(codebooks, contract, latent: encoder.extent)
-                    + vae.warnings(latent: encoder.extent)))
+                warnings: [warning, vae.note, note].compactMap(\.self)))
+    }
+
+    /// Names, shapes and settings of all three files, before anything is read: what is wrong is told together.
+    private func check(_ vae: DCAELoading, _ preprocessor: CheckpointFile) throws {
+        let layout = try vae.layout()
+        var problems = layout.problems
+        if let latent = layout.latent {
+            problems += try ReVQLayout.problems(TensorTable(file), config, latent: latent)
+            problems += PreprocessorLayout.problems(TensorTable(preprocessor), count: latent.count)
+        }
+        guard problems.isEmpty else { throw ModelError.defects(problems) }
     }
 
     private func codebooks(_ scope: LayerScope, latent: Extent) throws -> Codebooks {
@@ -64,7 +66,7 @@ struct ReVQLoading {
         }
         return try scope.layer("embeddings") {
             let codes = try scope.buffer("embeddings", shape)
-            try scope.requireSound(ignoring: Self.buffers)
+            try scope.requireSound(ignoring: ["index_offset", "count"])
             return Codebooks(books: books, count: count, dimensions: dimensions, codes: codes)
         } mapped: {
             try Codebooks(books: books, count: count, dimensions: dimensions, packed: $0)
@@ -72,15 +74,9 @@ struct ReVQLoading {
     }
 
     private func rectifier(_ scope: LayerScope, latent: Extent) throws -> DCAEDecoder? {
-        let kind = config["model"]?["decoder"]?["TYPE"]?.string ?? "dc_ae"
-        if kind == "identity" {
+        if try ReVQLayout.isIdentity(config) {
             try scope.requireEmpty()
             return nil
-        }
-        guard scope.has("conv_in.weight") else {
-            throw ModelError.structure(
-                "decoder.conv_in.weight: missing; the rectifier ('\(kind)') is expected to have a DC-AE decoder's tensors"
-            )
         }
         let rectifier = try DCAEDecoder(scope, latent: latent, result: latent)
         try scope.requireSound()
@@ -133,18 +129,5 @@ struct ReVQLoading {
             ),
             ("rectifier", parts.rectifier == nil ? "identity" : "DC-AE decoder"),
         ]
-    }
-
-    private func warnings(_ codebooks: Codebooks, _ contract: TokenContract, latent: Extent) -> [String] {
-        let node = config["model"]?["quantizer"]
-        let size = config["model"]?["input_data_size"]?.list?.map { $0.int ?? 0 }
-        let found = [latent.channels, latent.height, latent.width]
-        let claims = [
-            ("model.quantizer.num_code", node?["num_code"]?.int, codebooks.count),
-            ("model.quantizer.num_group", node?["num_group"]?.int, codebooks.books),
-            ("model.quantizer.tokens_per_data", node?["tokens_per_data"]?.int, contract.tokensPerImage),
-        ]
-        let sizes = size.map { $0 == found ? [] : [("model.input_data_size", "\($0)", "\(found)")] } ?? []
-        return disagreements(claims, in: configPath) + disagreements(sizes, in: configPath)
     }
 }

@@ -5,33 +5,16 @@ import TokenizerCore
 struct SFTokLoading {
     let source: ModelSource
     let file: CheckpointFile
-    let configPath: String
-    let config: ConfigNode
-
-    /// Buffers that old and new releases carry and nobody needs.
-    private static let buffers = ["quantize.index_offset", "index_offset", "count"]
-
-    /// What is read of the configuration; what isn't may be anything.
-    private var members: [String] {
-        let sampler = samplerName.map { name in
-            ["num_steps", "randomize_temperature", "softmax_temperature_annealing"].map { "model.\(name).\($0)" }
-        }
-        let sizes = ["codebook_size", "token_size", "num_latent_tokens"].map { "model.vq_model.\($0)" }
-        return (sampler ?? []) + sizes + ["dataset.preprocessing.crop_size"]
-    }
-
-    /// `generator` if `model` has it (the authors' code), else `decoder` (the published files).
-    private var samplerName: String? {
-        ["generator", "decoder"].first { config["model"]?[$0].map { !$0.isNull } ?? false }
-    }
+    let config: ConfigSection
 
     func load(_ origin: WeightOrigin) throws -> LoadedModel {
-        try config.requireFinite(members, in: configPath)
         let (precision, warning) = source.feasiblePrecision
+        let problems = try SFTokLayout.problems(TensorTable(file), config)
+        guard problems.isEmpty else { throw ModelError.defects(problems) }
         try origin.check([SourceFile("weights", file)])
         let root = LayerScope(file: file, precision.arithmetic, origin)
         let parts = try naming(file) { try SFTokParts(root) }
-        try root.requireSound(ignoring: Self.buffers)
+        try root.requireSound(ignoring: Array(SFTokLayout.buffers))
         let sampler = try sampling()
         var contract = TokenContract(
             architecture: "sftok", tokensPerImage: parts.encoder.latents, codebookSize: parts.codebooks.count,
@@ -39,7 +22,7 @@ struct SFTokLoading {
             defaultTemperature: sampler.temperature,
             preprocessing: Preprocessing(filter: .bicubic, size: parts.encoder.imageSize), precision: precision,
             fingerprint: "", parameters: 0)
-        let used = file.names.filter { !Self.buffers.contains($0) }
+        let used = file.names.filter { !SFTokLayout.buffers.contains($0) }
         let tensors = used.map { FingerprintedTensor(file: file, name: $0, canonicalName: Self.canonical($0)) }
         contract.parameters = tensors.reduce(0) { $0 + $1.count }
         contract.fingerprint = try origin.fingerprint(tensors, contract)
@@ -47,8 +30,8 @@ struct SFTokLoading {
         return LoadedModel(
             tokenizer: model,
             description: ModelDescription(
-                id: source.id, contract: contract, files: [("weights", file.path), ("configuration", configPath)],
-                facts: facts(parts, sampler), warnings: (warning.map { [$0] } ?? []) + warnings(parts)))
+                id: source.id, contract: contract, files: [("weights", file.path), ("configuration", config.path)],
+                facts: facts(parts, sampler), warnings: warning.map { [$0] } ?? []))
     }
 
     /// The name an older release used.
@@ -58,28 +41,19 @@ struct SFTokLoading {
 
     /// What the configuration gives, else the defaults.
     private func sampling() throws -> Sampling {
-        let node = samplerName.flatMap { config["model"]?[$0] }
-        let steps = try setting("num_steps", node, \.int, "an integer") ?? 8
-        let temperature = try setting("randomize_temperature", node, \.double, "a number") ?? 1
-        let annealing = try setting("softmax_temperature_annealing", node, \.bool, "true or false") ?? false
+        let model = try config.section("model")
+        let settings = try model.section(model.has("generator") ? "generator" : "decoder")
+        let steps = try settings.int("num_steps") ?? 8
+        let temperature = try settings.double("randomize_temperature") ?? 1
+        let annealing = try settings.bool("softmax_temperature_annealing") ?? false
         guard (1...64).contains(steps) else {
-            throw ModelError.config("\(configPath): num_steps is \(steps), expected 1 to 64")
+            throw ModelError.config("\(config.path): \(settings.full("num_steps")) is \(steps), expected 1 to 64")
         }
         guard (0...100).contains(temperature) else {
-            throw ModelError.config("\(configPath): randomize_temperature is \(temperature), expected 0 to 100")
+            throw ModelError.config(
+                "\(config.path): \(settings.full("randomize_temperature")) is \(temperature), expected 0 to 100")
         }
         return Sampling(steps: steps, temperature: Float(temperature), annealing: annealing)
-    }
-
-    /// A setting that may be left out; what is there and isn't of its type is an error, not the default.
-    private func setting<T>(
-        _ name: String, _ node: ConfigNode?, _ type: KeyPath<ConfigNode, T?>, _ expected: String
-    ) throws(ModelError) -> T? {
-        guard let value = node?[name], !value.isNull else { return nil }
-        guard let typed = value[keyPath: type] else {
-            throw .config("\(configPath): \(name) is \(value.value), expected \(expected)")
-        }
-        return typed
     }
 
     private func facts(_ parts: SFTokParts, _ sampler: Sampling) -> [(name: String, value: String)] {
@@ -94,30 +68,4 @@ struct SFTokLoading {
             ("steps", "\(sampler.steps), temperature \(sampler.temperature)"),
         ]
     }
-
-    private func warnings(_ parts: SFTokParts) -> [String] {
-        let node = config["model"]?["vq_model"]
-        let claims: [(String, Int?, Int)] = [
-            ("model.vq_model.codebook_size", node?["codebook_size"]?.int, parts.codebooks.count),
-            ("model.vq_model.token_size", node?["token_size"]?.int, parts.encoder.tokenWidth),
-            ("model.vq_model.num_latent_tokens", node?["num_latent_tokens"]?.int, parts.encoder.latents),
-            (
-                "dataset.preprocessing.crop_size", config["dataset"]?["preprocessing"]?["crop_size"]?.int,
-                parts.encoder.imageSize
-            ),
-        ]
-        return disagreements(claims, in: configPath)
-    }
-}
-
-/// One line for every number that a configuration gives and the tensors contradict.
-func disagreements(_ claims: [(String, Int?, Int)], in path: String) -> [String] {
-    disagreements(
-        claims.compactMap { name, claimed, actual in
-            claimed.flatMap { $0 == actual ? nil : (name, "\($0)", "\(actual)") }
-        }, in: path)
-}
-
-func disagreements(_ told: [(name: String, claimed: String, actual: String)], in path: String) -> [String] {
-    told.map { "\(path): \($0.name) is \($0.claimed), the tensors say \($0.actual); the tensors win" }
 }

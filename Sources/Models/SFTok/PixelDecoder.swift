@@ -80,7 +80,8 @@ private final class ResidualBlock {
                 "\(scope.prefix)nin_shortcut.weight: missing, needed where \(inputs) channels become \(outputs)")
         }
         norm1 = try scope.groupNorm("norm1", width: inputs)
-        conv1 = try scope.convolution("conv1", .init(inputs: inputs, outputs: outputs, height: side, width: side))
+        conv1 = try scope.convolution(
+            "conv1", .init(inputs: inputs, outputs: outputs, height: side, width: side), bias: false)
         norm2 = try scope.groupNorm("norm2", width: outputs)
         let shape = Convolution.Shape(inputs: outputs, outputs: outputs, height: side, width: side)
         let (outputs, changesWidth) = (outputs, changesWidth)

@@ -158,7 +158,7 @@ struct SFTokParts {
             let embedding = try scope.buffer("embedding", [1, count, width])
             let linear = try Linear(
                 inputs: width, outputs: width, weight: try scope.buffer("shared_linear.weight", [width, width]),
-                bias: try scope.bufferIfPresent("shared_linear.bias", [width]))
+                bias: try scope.buffer("shared_linear.bias", [width]))
             let pool = ScratchPool()
             let codes = linear(pool.plane(count, 1, width, embedding.array), pool)
             codes.normalizeRows()
