@@ -63,7 +63,7 @@ let package = Package(
         module("Models", ["TokenizerCore", "Checkpoint", "Tensor", "FilePaths", crypto]),
         module("Checkpoint", ["JSON", "FilePaths", "Yams", "CZlib", crypto]),
         module("Tensor", ["CKernels", "COneDNN"]),
-        module("ImageInput", ["TokenizerCore", "FilePaths", "CCodecs"]),
+        module("ImageInput", ["TokenizerCore", "FilePaths", "CCodecs", "CZlib"]),
         module("Evaluation", ["TokenizerCore"]),
         module("JSON"),
         module("TokenizerCore"),

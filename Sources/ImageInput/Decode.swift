@@ -18,8 +18,9 @@ public func probe(_ bytes: [UInt8]) throws(ImageError) -> SourceInfo {
 /// Decodes a PNG or JPEG to 8-bit RGB, byte for byte as Pillow does (see `PictureOptions`). 16-bit grey is scaled by
 /// 1/257 instead of clipped. Colour profiles and gamma are disregarded.
 ///
-/// Sizes are checked against `limits` before memory is taken. Missing or corrupt pixel data is an error; a missing end
-/// marker and stray bytes after the picture are forgiven.
+/// Sizes are checked against `limits` before memory is taken. Missing or corrupt pixel data is an error. What leaves every
+/// pixel as it is is forgiven: a missing end marker, stray bytes after the picture or before a marker, a wrong length of a
+/// JPEG's segment, a progressive JPEG without its last bits. Metadata that can't be read counts as none.
 ///
 /// - Returns: the upright picture, and what the header says of the stored one.
 public func decode(
@@ -27,7 +28,7 @@ public func decode(
 ) throws(ImageError) -> (image: RGBImage, source: SourceInfo) {
     let deadline = Deadline(seconds: limits.seconds)
     guard bytes.count <= limits.fileBytes else { throw .fileBytes(found: bytes.count, limit: limits.fileBytes) }
-    var header = try readHeader(Bytes(raw: bytes))
+    let header = try readHeader(Bytes(raw: bytes))
     let info = header.info
     let (pixels, overflow) = info.width.multipliedReportingOverflow(by: info.height)
     guard !overflow, pixels <= min(limits.pixels, .max / 64) else {
@@ -35,8 +36,12 @@ public func decode(
     }
     let stored = try decodePixels(bytes, info: info, alpha: options.alpha, limits: limits, deadline: deadline)
     guard options.orientation == .apply else { return (stored, info) }
-    if info.format == .png { readPNGMetadata(Bytes(raw: bytes), into: &header) }
-    return (upright(stored, orientation: orientation(of: header)), info)
+    let orientation =
+        switch info.format {
+        case .png: PNGMetadata(Bytes(raw: bytes)).orientation
+        case .jpeg: statedOrientation(exif: header.exif, xmp: header.xmp)
+        }
+    return (upright(stored, orientation: orientation), info)
 }
 
 /// Decodes a PNG or JPEG to 8-bit RGB; see the overload over raw bytes.

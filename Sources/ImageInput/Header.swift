@@ -1,9 +1,10 @@
-/// What a file says before its pixels: format and size, and where orientation may be stated.
+/// What a file says before its pixels: format and size, and where a JPEG may state its orientation (a PNG may do so
+/// after its pixels too; see `PNGMetadata`).
 struct Header {
     var info: SourceInfo
-    /// A TIFF structure, after "Exif\0\0" in a JPEG (APP1 segments joined) or bare in a PNG's eXIf chunk.
+    /// A TIFF structure, from APP1 segments after "Exif\0\0", joined.
     var exif: [UInt8]?
-    /// An XMP packet.
+    /// An APP1 segment with an XMP packet, the last one.
     var xmp: UnsafeRawBufferPointer?
 }
 
@@ -40,7 +41,7 @@ private func formatName(_ bytes: Bytes) -> String {
 
 // MARK: - PNG (W3C PNG 3rd edition, section 5)
 
-private let pngSignature: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
+let pngSignature: [UInt8] = [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]
 
 private func readPNGHeader(_ bytes: Bytes) throws(ImageError) -> Header {
     guard bytes.starts(with: pngSignature) else {
@@ -57,37 +58,15 @@ private func readPNGHeader(_ bytes: Bytes) throws(ImageError) -> Header {
     let memory =
         interlace == 0
         ? plainBytes(width: width, height: height, channels: colourType == 6 ? 4 : 3, file: bytes.count)
-        // 3 for RGB, 3 for its oriented copy, all rows at up to 4 bytes per pixel.
-        : product(width, height, 10)
+        // 3 for RGB, 3 for its oriented copy, all rows at up to 4 bytes per pixel; metadata once more.
+        : sum(product(width, height, 10), bytes.count)
     return Header(info: SourceInfo(width: width, height: height, format: .png, decodingBytes: memory))
 }
 
 /// RGB; all rows and the one above them with their filters, in whose place the oriented copy comes; the stream once more
-/// where it is in pieces.
+/// where it is in pieces, or in its place metadata.
 private func plainBytes(width: Int, height: Int, channels: Int, file: Int) -> Int {
-    [product(width * channels + 1, height + 1, 1), file].reduce(product(width, height, 3)) { sum, next in
-        let (bytes, over) = sum.addingReportingOverflow(next)
-        return over ? .max : bytes
-    }
-}
-
-/// Finds eXIf and XMP among all chunks; those after IDAT count too.
-func readPNGMetadata(_ bytes: Bytes, into header: inout Header) {
-    let keyword: StaticString = "XML:com.adobe.xmp\0"
-    var at = pngSignature.count
-    while let length = bytes.u32(at), !bytes.starts(with: "IEND", at: at + 4),
-        let content = bytes.slice(at + 8, length)
-    {
-        if bytes.starts(with: "eXIf", at: at + 4) {
-            header.exif = Array(content)
-        } else if bytes.starts(with: "iTXt", at: at + 4),
-            Bytes(raw: content).starts(with: keyword),
-            Bytes(raw: content).u8(keyword.utf8CodeUnitCount) == 0
-        {
-            header.xmp = content
-        }
-        at += 12 + length
-    }
+    sum(sum(product(width, height, 3), product(width * channels + 1, height + 1, 1)), file)
 }
 
 // MARK: - JPEG (ITU-T T.81, B.1.1 and B.2)
@@ -157,6 +136,11 @@ private func collectAPP1(_ segment: UnsafeRawBufferPointer, exif: inout [UInt8]?
     } else if bytes.starts(with: "http://ns.adobe.com/xap/1.0/\0") {
         xmp = segment
     }
+}
+
+private func sum(_ a: Int, _ b: Int) -> Int {
+    let (sum, over) = a.addingReportingOverflow(b)
+    return over ? .max : sum
 }
 
 /// Saturates, since the limits are checked after the estimate.

@@ -1,27 +1,29 @@
-/// The orientation 1...8 that a file's metadata states, found as Pillow's `getexif` finds it: the first usable tag 274
-/// of the first EXIF directory, else the first `tiff:Orientation` of an XMP packet. Anything unreadable is 1.
-func orientation(of header: Header) -> Int {
-    var found = header.exif?.withUnsafeBytes { exifOrientation($0) }
-    if found == nil, let xmp = header.xmp { found = xmpOrientation(xmp) }
+/// The orientation 1...8 that metadata states, found as Pillow's `getexif` finds it: tag 274 of the first EXIF directory,
+/// else the first `tiff:Orientation` of an XMP packet. Anything unreadable is 1.
+func statedOrientation(exif: [UInt8]?, xmp: UnsafeRawBufferPointer?) -> Int {
+    let found = exif?.withUnsafeBytes { exifOrientation($0) } ?? xmp.flatMap { xmpOrientation($0) }
+    return validOrientation(found)
+}
+
+/// `found` if it is in 1...8, else 1.
+func validOrientation(_ found: Int?) -> Int {
     guard let found, (1...8).contains(found) else { return 1 }
     return found
 }
 
 /// Tag 274 of the first directory of a TIFF structure (TIFF 6.0, section 2; EXIF 2.32, 4.6.4).
 ///
-/// - Returns: `nil` if the tag isn't there or can't be read, 1 if its value isn't a whole number.
-private func exifOrientation(_ raw: UnsafeRawBufferPointer) -> Int? {
+/// - Returns: `nil` if there are no bytes or the tag isn't there or can't be read; 1 if its value isn't a whole number or
+///   the bytes aren't TIFF at all, for then Pillow doesn't look at XMP.
+func exifOrientation(_ raw: UnsafeRawBufferPointer) -> Int? {
     var tiff = Bytes(raw: raw)
     if tiff.starts(with: "Exif\0\0"), let rest = tiff.slice(6, raw.count - 6) { tiff = Bytes(raw: rest) }
-    if tiff.starts(with: "II") {
-        tiff.bigEndian = false
-    } else if !tiff.starts(with: "MM") {
-        return nil
-    }
-    // Pillow accepts the version 42 in either order after "MM".
-    let version = tiff.u16(2)
-    guard version == 42 || (tiff.bigEndian && version == 0x2A00) else { return nil }
-    guard let directory = tiff.u32(4), let entries = tiff.u16(directory) else { return nil }
+    guard tiff.count > 0 else { return nil }
+    tiff.bigEndian = tiff.starts(with: "MM")
+    guard tiff.bigEndian || tiff.starts(with: "II") else { return 1 }
+    // Pillow accepts the version 42 in either order.
+    guard [42, 0x2A00].contains(tiff.u16(2)), let directory = tiff.u32(4) else { return 1 }
+    guard let entries = tiff.u16(directory) else { return nil }
     var outside = 0
     for index in 0..<entries {
         let at = directory + 2 + index * 12
@@ -71,7 +73,7 @@ private func wholeNumber(_ tiff: Bytes, at: Int, type: Int) -> Int {
 }
 
 /// The digit after the first `tiff:Orientation="` or `tiff:Orientation>`.
-private func xmpOrientation(_ packet: UnsafeRawBufferPointer) -> Int? {
+func xmpOrientation(_ packet: UnsafeRawBufferPointer) -> Int? {
     let bytes = Bytes(raw: packet)
     for at in 0..<packet.count where packet[at] == 0x74 && bytes.starts(with: "tiff:Orientation", at: at) {
         let after = at + 16

@@ -14,12 +14,13 @@ import TokenizerCore
 
     @Test func theTableIsThere() {
         #expect(Fixtures.expectations.count > 120)
+        #expect(Fixtures.metadata.count > 180)
         #expect(Fixtures.forgiven.count > 100)
         #expect(
             Fixtures.expectations.contains { $0.error != nil } && Fixtures.expectations.contains { $0.error == nil })
     }
 
-    @Test(arguments: Fixtures.expectations + Fixtures.forgiven)
+    @Test(arguments: Fixtures.expectations + Fixtures.metadata + Fixtures.forgiven)
     func equalsPillow(_ expected: Fixtures.Expectation) throws {
         let bytes = try Fixtures.picture(expected.file)
         guard let results = expected.results else {
@@ -63,6 +64,7 @@ import TokenizerCore
         "jpeg-420.jpg", "jpeg-progressive.jpg", "jpeg-cmyk-adobe.jpg", "jpeg-restarts.jpg", "exif-6.jpg", "exif-5.png",
         "palette4-laced.png", "rgba16-laced.png", "rgb8-key.png", "xmp-3.png",
         "forgiven/restart-each-block-9-zeros.jpg", "forgiven/early-420-5.jpg",
+        "metadata/raw-ztxt-prefix-big-before.png", "metadata/xmp-itxt-deflated-element-after.png",
     ])
     func damageIsContained(_ file: String) throws {
         let bytes = try Fixtures.picture(file)
