@@ -39,7 +39,7 @@ import Testing
     private func expectOrder(_ asking: [Holder], _ budget: ByteBudget) throws {
         let count = asking.count - budget.waiting
         try #require(eventually { asking.count { $0.holds } == count })
-        #expect(asking.prefix(count).allSatisfy { $0.holds })
+        try #require(asking.prefix(count).allSatisfy { $0.holds })
     }
 
     /// Of a budget of 100: what is held at first, and what asks for room then, of which no two neighbours fit together.
