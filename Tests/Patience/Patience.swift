@@ -1,14 +1,26 @@
 import Dispatch
 import Glibc
+import Synchronization
 
 /// How long tests wait for what comes within milliseconds where nothing is broken: long enough for a slow machine, short
 /// enough that a broken build fails soon.
 package enum Patience {
     /// 20 s, or as many seconds as `TESSERA_TEST_PATIENCE` says: sanitizers need more.
-    package static let limit = Duration.seconds(
+    package static let whole = Duration.seconds(
         getenv("TESSERA_TEST_PATIENCE").flatMap { Int(String(cString: $0)) } ?? 20)
+    /// Waits of this process that ended without what they waited for.
+    private static let failures = Atomic<Int>(0)
+
+    /// Half as long with every wait that has failed, down to a second: where one part is broken, dozens of tests wait for
+    /// it, two at once, and would take minutes to say the same.
+    package static var limit: Duration {
+        max(whole / (1 << min(failures.load(ordering: .relaxed), 16)), .seconds(1))
+    }
     /// For what computes: real models, processes of their own.
-    package static let long = limit * 3
+    package static var long: Duration { limit * 3 }
+
+    /// Tells that a wait has failed.
+    package static func runOut() { failures.add(1, ordering: .relaxed) }
 
     /// Looks every `pause` microseconds whether `condition` holds.
     ///
@@ -18,7 +30,10 @@ package enum Patience {
     ) rethrows -> Bool {
         let end = ContinuousClock.now + limit
         while try !condition() {
-            guard .now < end else { return false }
+            guard .now < end else {
+                Patience.runOut()
+                return false
+            }
             usleep(pause)
         }
         return true
@@ -33,7 +48,10 @@ extension DispatchSemaphore {
     package func comes(within limit: Duration = Patience.limit) -> Bool {
         let end = ContinuousClock.now + limit
         while wait(timeout: .now() + 1) != .success {
-            guard .now < end else { return false }
+            guard .now < end else {
+                Patience.runOut()
+                return false
+            }
         }
         return true
     }
@@ -46,7 +64,10 @@ extension DispatchGroup {
     package func comes(within limit: Duration = Patience.limit) -> Bool {
         let end = ContinuousClock.now + limit
         while wait(timeout: .now() + 1) != .success {
-            guard .now < end else { return false }
+            guard .now < end else {
+                Patience.runOut()
+                return false
+            }
         }
         return true
     }

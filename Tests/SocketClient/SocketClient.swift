@@ -159,7 +159,11 @@ package final class SocketClient: @unchecked Sendable {
         let capacity = 64 << 10
         let count = try withUnsafeTemporaryAllocation(of: UInt8.self, capacity: capacity) { buffer in
             let count = recv(descriptor, buffer.baseAddress, capacity, 0)
-            guard count > 0 else { throw Failure.ended(received: unread.count, errno: count == 0 ? 0 : errno) }
+            guard count > 0 else {
+                let reason = count == 0 ? 0 : errno
+                if reason == EAGAIN { Patience.runOut() }
+                throw Failure.ended(received: unread.count, errno: reason)
+            }
             unread.append(contentsOf: buffer[..<count])
             return count
         }

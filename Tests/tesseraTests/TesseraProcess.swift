@@ -36,7 +36,7 @@ enum TesseraProcess {
     ///   - shell: bash commands that come first, such as `ulimit`.
     ///   - limit: after which it is killed; it may train.
     static func run(
-        _ arguments: [String], shell: String? = nil, within limit: Duration = Patience.limit * 15
+        _ arguments: [String], shell: String? = nil, within limit: Duration = Patience.whole * 15
     ) throws -> Result {
         let pipe = Pipe()
         let process = try start(arguments, errors: pipe, shell: shell)

@@ -57,7 +57,7 @@ import TokenizerCore
             let out = "out-\(number)", latents = "latents-\(number)"
             let arguments = files.arguments(out, latents: latents)
             let process = try TesseraProcess.start(arguments)
-            let watch = process.killed(after: Patience.limit * 15)
+            let watch = process.killed(after: Patience.whole * 15)
             defer { watch.cancel() }
             if number < 2 {
                 while process.isRunning, !files.exists(latents + "/manifest.json") { usleep(1000) }
