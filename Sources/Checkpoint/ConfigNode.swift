@@ -28,8 +28,7 @@ public struct ConfigNode: Sendable, Equatable {
         // With the mark, so that the places in errors are those of the file.
         let node = isJSON ? try json(bytes, path) : try yaml(text, path)
         guard node.value.objectValue != nil || node.isNull && !isJSON else {
-            throw .config(
-                path: path, reason: "\(isJSON ? "JSON" : "YAML") holds \(node.value.kind), expected names and values")
+            throw .config(path: path, reason: "holds \(node.value.kind); expected an object of settings")
         }
         return node
     }
@@ -95,8 +94,6 @@ extension ConfigNode {
     /// As `load`, for a file that must hold an object. A YAML file without a value holds an empty one.
     public static func loadObject(path: String) throws(CheckpointError) -> ConfigNode {
         let node = try load(path: path)
-        if node.value.objectValue != nil { return node }
-        if node.isNull, !path.hasSuffix(".json") { return ConfigNode(.object(JSONObject())) }
-        throw .config(path: path, reason: "holds \(node.value.kind); expected an object of settings")
+        return node.isNull ? ConfigNode(.object(JSONObject())) : node
     }
 }

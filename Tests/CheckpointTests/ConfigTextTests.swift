@@ -69,15 +69,15 @@ struct ConfigTextTests {
     }
 
     @Test(arguments: [
-        ("config.json", "[1]", "JSON holds an array, expected names and values"),
-        ("config.json", "1", "JSON holds a number, expected names and values"),
-        ("config.json", "null", "JSON holds null, expected names and values"),
-        ("config.json", "\"model\"", "JSON holds a string, expected names and values"),
-        ("config.json", "NaN", "JSON holds a number, expected names and values"),
-        ("model.yaml", "[1]", "YAML holds an array, expected names and values"),
-        ("model.yaml", "model", "YAML holds a string, expected names and values"),
-        ("model.yaml", "- a: 1", "YAML holds an array, expected names and values"),
-        ("model.yml", "true", "YAML holds a boolean, expected names and values"),
+        ("config.json", "[1]", "holds an array; expected an object of settings"),
+        ("config.json", "1", "holds a number; expected an object of settings"),
+        ("config.json", "null", "holds null; expected an object of settings"),
+        ("config.json", "\"model\"", "holds a string; expected an object of settings"),
+        ("config.json", "NaN", "holds a number; expected an object of settings"),
+        ("model.yaml", "[1]", "holds an array; expected an object of settings"),
+        ("model.yaml", "model", "holds a string; expected an object of settings"),
+        ("model.yaml", "- a: 1", "holds an array; expected an object of settings"),
+        ("model.yml", "true", "holds a boolean; expected an object of settings"),
     ])
     func refusesWhatHasNoNames(name: String, text: String, expected: String) throws {
         let file = try TemporaryFile(Array(text.utf8), name: name)
