@@ -14,6 +14,8 @@ private struct Peer {
     private var now: Duration = .zero
     private var unwritten = 0
     private var hasRequest = false
+    private var head: HTTPRequestHead?
+    private var hasStream = false
     private var hasEnded = false
     private var hasFinished = false
     private var isClosed = false
@@ -40,7 +42,7 @@ private struct Peer {
             try perform(state.inputFinished(at: moment))
         case 12: try perform(state.peerHalfClosed(at: moment))
         case 13: try perform(state.drain(at: moment))
-        case 14 where amount == 0: try perform(state.peerVanished())
+        case 14 where amount == 0: try perform(state.peerDisconnected())
         default: break
         }
     }
@@ -53,19 +55,30 @@ private struct Peer {
             try perform(state.tick(at: moment))
         }
         try require(isClosed, "the connection is still open after minutes of silence")
-        var late = try perform(state.received([0x47], at: moment)) + perform(state.inputFinished(at: moment))
-        late += try perform(state.tick(at: moment)) + perform(state.peerVanished()) + perform(state.drain(at: moment))
+        var late = try count(state.received([0x47], at: moment)) + count(state.inputFinished(at: moment))
+        late += try count(state.tick(at: moment)) + count(state.peerDisconnected()) + count(state.drain(at: moment))
         try require(late == 0, "a closed connection asks for something")
     }
 
     private mutating func answer(_ amount: Int) throws(FuzzFailure) {
         guard hasRequest else { return }
-        hasRequest = false
+        if hasStream {
+            if amount > 4 {
+                return try perform(state.streamed([UInt8](repeating: 0x79, count: amount * 9), at: moment))
+            }
+            (hasRequest, hasStream) = (false, false)
+            return try perform(state.endStream(at: moment))
+        }
         let headers: HTTPHeaders = amount & 4 == 0 ? [:] : ["Connection": "close"]
         let response = HTTPResponse(
             status: [200, 204, 304, 500][amount & 3], headers: headers,
             body: [UInt8](repeating: 0x78, count: amount == 15 ? 70_000 : amount * 8))
-        try perform(state.answered(response, at: moment))
+        if amount == 9 {
+            hasStream = true
+            return try perform(state.beginStream(response, at: moment))
+        }
+        hasRequest = false
+        try perform(state.respond(response, at: moment))
     }
 
     private mutating func write(_ count: Int) throws(FuzzFailure) {
@@ -75,24 +88,41 @@ private struct Peer {
         try perform(state.wrote(count, at: moment))
     }
 
-    @discardableResult
-    private mutating func perform(_ actions: [ConnectionState.Action]) throws(FuzzFailure) -> Int {
-        for action in actions {
+    private mutating func perform(_ first: [ConnectionState.Action]) throws(FuzzFailure) {
+        _ = try count(first)
+    }
+
+    /// - Returns: how many actions there were.
+    private mutating func count(_ first: [ConnectionState.Action]) throws(FuzzFailure) -> Int {
+        var actions = first
+        var next = 0
+        while next < actions.count {
+            let action = actions[next]
+            next += 1
             try require(!isClosed, "\(action) behind .close")
             switch action {
-            case .handle(let request):
+            case .head(let head):
+                try require(!hasRequest && next == actions.count, "a head amid other actions")
+                self.head = head
+                actions += state.decide(FuzzPolicy.decision(on: head), at: moment)
+            case .body(let body):
                 try require(!hasRequest, "a request before the one at hand is answered")
-                try FuzzPolicy.check(request)
+                guard let head else { throw FuzzFailure(description: "a body without a head") }
+                try FuzzPolicy.check(HTTPRequest(head: head, body: body))
                 hasRequest = true
+            case .refuse(let error):
+                try require(!hasRequest && next == actions.count, "a refusal amid other actions")
+                actions += state.respond(FuzzPolicy.response(to: error), at: moment)
             case .write(let bytes):
                 try require(!hasFinished, "bytes to be written behind FIN")
                 unwritten += bytes.count
+            case .streamDrained: try require(hasStream, "a stream drained that there is not")
             case .finishWriting:
                 try require(!hasFinished && unwritten == 0, "FIN before the last byte, or twice")
                 hasFinished = true
-            case .abandon:
-                try require(hasRequest, "a request abandoned that nobody has")
-                hasRequest = false
+            case .cancel:
+                try require(hasRequest, "a request cancelled that there is not")
+                (hasRequest, hasStream) = (false, false)
             case .close: isClosed = true
             }
         }

@@ -10,13 +10,13 @@ private let limits = {
 }()
 
 /// Takes every request but those for `/refused`, and marks its refusals by a field that nothing else has.
-struct FuzzPolicy: HTTPPolicy {
-    func disposition(of head: HTTPRequestHead) -> HTTPDisposition {
-        if head.path == "/refused" { return .answer(HTTPResponse(status: 403)) }
+enum FuzzPolicy {
+    static func decision(on head: HTTPRequestHead) -> ConnectionState.Decision {
+        if head.path == "/refused" { return .respond(HTTPResponse(status: 403)) }
         return .collect(limit: 256)
     }
 
-    func response(to error: HTTPWireError) -> HTTPResponse {
+    static func response(to error: HTTPWireError) -> HTTPResponse {
         HTTPResponse(status: error.status, headers: ["X-Refusal": error.description])
     }
 
@@ -25,7 +25,7 @@ struct FuzzPolicy: HTTPPolicy {
 
 extension FuzzPolicy {
     static func connection() -> ConnectionState {
-        ConnectionState(limits: limits, policy: FuzzPolicy(), openedAt: .zero)
+        ConnectionState(limits: limits, openedAt: .zero)
     }
 
     static func moment(_ now: Duration) -> HTTPMoment { HTTPMoment(monotonic: now, date: HTTPDate(unixSeconds: 0)) }
@@ -47,6 +47,7 @@ private struct Exchange {
     private var state = FuzzPolicy.connection()
     private(set) var requests: [HTTPRequest] = []
     private(set) var output: [UInt8] = []
+    private var head: HTTPRequestHead?
 
     var isClosed: Bool { state.isClosed }
     var isRefused: Bool { output.firstRange(of: FuzzPolicy.refusalMark) != nil }
@@ -61,14 +62,21 @@ private struct Exchange {
         var actions = first[...]
         while let action = actions.popFirst() {
             switch action {
-            case .handle(let request):
+            case .head(let head):
+                self.head = head
+                actions += state.decide(FuzzPolicy.decision(on: head), at: FuzzPolicy.moment(.zero))
+            case .body(let body):
+                guard let head else { throw FuzzFailure(description: "a body without a head") }
+                let request = HTTPRequest(head: head, body: body)
                 try FuzzPolicy.check(request)
                 requests.append(request)
-                actions += state.answered(HTTPResponse(status: 200), at: FuzzPolicy.moment(.zero))
+                actions += state.respond(HTTPResponse(status: 200), at: FuzzPolicy.moment(.zero))
+            case .refuse(let error):
+                actions += state.respond(FuzzPolicy.response(to: error), at: FuzzPolicy.moment(.zero))
             case .write(let bytes):
                 output += bytes
                 actions += state.wrote(bytes.count, at: FuzzPolicy.moment(.zero))
-            case .finishWriting, .abandon, .close: break
+            case .streamDrained, .finishWriting, .cancel, .close: break
             }
         }
     }

@@ -107,32 +107,6 @@ public final class Admission: Sendable {
     }
 }
 
-/// Images that take about as long as one another.
-public struct WorkKind: Sendable, Hashable {
-    public enum Operation: Sendable, Hashable {
-        case encode, decode, reconstruct
-    }
-
-    let model: String
-    let operation: Operation
-    let steps: Int?
-
-    /// - Parameter steps: of decoding, where the request tells them.
-    public init(_ operation: Operation, model: String, steps: Int? = nil) {
-        (self.operation, self.model, self.steps) = (operation, model, steps)
-    }
-
-    /// `nil` for a codebook, which is no image's work.
-    public init?(_ work: Job.Work, of model: String) {
-        switch work {
-        case .encode: self.init(.encode, model: model)
-        case .decode(_, let options): self.init(.decode, model: model, steps: options.steps)
-        case .reconstruct(_, _, let options): self.init(.reconstruct, model: model, steps: options.steps)
-        case .codebook: return nil
-        }
-    }
-}
-
 /// Places that a request holds; given back on `release()`, or when the last reference goes.
 public final class Reservation: Sendable {
     fileprivate struct Held {

@@ -134,17 +134,17 @@ public final class Engine: Sendable {
             rouse(&shared)
             return nil
         }
-        if let refusal { job.fail(refusal, at: .now) }
+        if let refusal { job.fail(refusal) }
     }
 
-    /// Takes what has expired or departed out of the queue now, though the thread may be busy.
+    /// Takes what has expired or been cancelled out of the queue now, though the thread may be busy.
     public func sweep(now: ContinuousClock.Instant = .now) {
-        let (expired, departed) = shared.withLock { shared in
+        let (expired, cancelled) = shared.withLock { shared in
             defer { publish(shared.planner.count) }
             return shared.planner.sweep(now: now)
         }
-        for job in expired { job.fail(.expired, at: now) }
-        for job in departed { job.fail(.departed, at: now) }
+        for job in expired { job.fail(.expired) }
+        for job in cancelled { job.fail(.cancelled) }
     }
 
     /// Takes nothing new, finishes what is queued, lets the models go and ends the thread.
@@ -176,7 +176,7 @@ public final class Engine: Sendable {
             let running = pulse.withLock { $0.running }
             return (shared.drains.removeValue(forKey: number), shared.planner.removeAll(), running)
         }
-        for job in left { job.fail(.draining, at: .now) }
+        for job in left { job.fail(.draining) }
         completion?(left.count + running)
     }
 

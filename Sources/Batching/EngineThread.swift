@@ -92,9 +92,9 @@ extension Engine {
     }
 
     private func run(_ job: Job, on tokenizer: (any Tokenizer)?, sideBySide: Int) {
-        if job.isExpired(at: .now) { return job.fail(.expired, at: .now) }
-        guard let tokenizer else { return job.fail(.unknownModel(job.model.id), at: .now) }
-        guard job.ticket.begin() else { return job.fail(.departed, at: .now) }
+        if job.isExpired(at: .now) { return job.fail(.expired) }
+        guard let tokenizer else { return job.fail(.unknownModel(job.model.id)) }
+        guard job.cancellation.begin() else { return job.fail(.cancelled) }
         job.run(on: tokenizer, sideBySide: sideBySide)
     }
 
@@ -138,8 +138,8 @@ extension Engine {
                 }
                 return plan
             }
-            for job in plan.expired { job.fail(.expired, at: now) }
-            for job in plan.departed { job.fail(.departed, at: now) }
+            for job in plan.expired { job.fail(.expired) }
+            for job in plan.cancelled { job.fail(.cancelled) }
             switch plan.step {
             case .run(let batch): return batch
             case .idle where isOver: return nil

@@ -1,45 +1,33 @@
 import TokenizerCore
 
-/// One image's work for the engine.
+/// One piece of work for the engine: an image's, or a codebook's.
 public struct Job: Sendable, PlannerEntry {
-    public enum Work: Sendable {
-        /// The image is of the size that the model takes.
-        case encode(RGBImage, EncodeOptions)
-        /// Local ids.
-        case decode([Int32], DecodeOptions)
-        case reconstruct(RGBImage, EncodeOptions, DecodeOptions)
-        case codebook
-    }
-
-    public enum Output: Sendable {
-        case tokens(TokenSequence)
-        case image(RGBImage)
-        case reconstruction(TokenSequence, RGBImage)
-        case codebook(CodebookTable)
-    }
-
-    /// What came of it.
-    public struct Outcome: Sendable {
+    /// How a job ended.
+    public struct Outcome<Output: Sendable>: Sendable {
         public let result: Result<Output, EngineFailure>
         /// From arrival to the moment it was begun, or dropped.
         public let queued: Duration
         /// In the model.
         public let inference: Duration
-        /// The part of `inference` that the others wait for who aren't begun: less where images are computed side by side.
+        /// The part of `inference` that jobs not yet begun wait for: less where images are computed side by side.
         public let pace: Duration
     }
 
     /// The very model that runs it: not another that came to have its name.
     public let model: Engine.Model
-    public let work: Work
     public let arrival: ContinuousClock.Instant
     public let deadline: ContinuousClock.Instant?
-    public let ticket: Ticket
-    /// Called exactly once, on a thread of the engine's or on the one that made the outcome certain; returns soon.
-    let completion: @Sendable (Outcome) -> Void
+    public let cancellation: Cancellation
+    /// Computes on the calling thread with that many images side by side, and reports; or reports the failure.
+    private let end: @Sendable (Result<Run, EngineFailure>) -> Void
 
-    public var isDeparted: Bool { ticket.isGone }
-    public var isUnderWay: Bool { ticket.hasBegun }
+    private struct Run {
+        let tokenizer: any Tokenizer
+        let sideBySide: Int
+    }
+
+    public var isCancelled: Bool { cancellation.isCancelled }
+    public var isUnderWay: Bool { cancellation.hasBegun }
 
     /// Whether its deadline has passed before any job of its request was begun.
     func isExpired(at now: ContinuousClock.Instant) -> Bool {
@@ -47,52 +35,49 @@ public struct Job: Sendable, PlannerEntry {
         return deadline <= now && !isUnderWay
     }
 
-    public init(
-        model: Engine.Model, work: Work, arrival: ContinuousClock.Instant = .now,
-        deadline: ContinuousClock.Instant? = nil, ticket: Ticket = Ticket(),
-        completion: @escaping @Sendable (Outcome) -> Void
+    /// - Parameters:
+    ///   - compute: what to do with the model, on a thread of the engine's.
+    ///   - completion: called exactly once, on a thread of the engine's or on the one that decided the outcome; returns
+    ///     soon.
+    public init<Output: Sendable>(
+        model: Engine.Model, arrival: ContinuousClock.Instant = .now, deadline: ContinuousClock.Instant? = nil,
+        cancellation: Cancellation = Cancellation(),
+        compute: @escaping @Sendable (any Tokenizer) throws(TokenizerError) -> Output,
+        completion: @escaping @Sendable (Outcome<Output>) -> Void
     ) {
         self.model = model
-        self.work = work
         self.arrival = arrival
         self.deadline = deadline
-        self.ticket = ticket
-        self.completion = completion
+        self.cancellation = cancellation
+        end = { run in
+            let start = ContinuousClock.now
+            switch run {
+            case .failure(let failure):
+                completion(
+                    Outcome(result: .failure(failure), queued: start - arrival, inference: .zero, pace: .zero))
+            case .success(let run):
+                let result: Result<Output, EngineFailure>
+                do throws(TokenizerError) {
+                    result = .success(try compute(run.tokenizer))
+                } catch {
+                    result = .failure(.tokenizer(error))
+                }
+                let span = ContinuousClock.now - start
+                completion(
+                    Outcome(
+                        result: result, queued: start - arrival, inference: span, pace: span / max(1, run.sideBySide)))
+            }
+        }
     }
 
     /// Ends it without having run it.
-    func fail(_ failure: EngineFailure, at now: ContinuousClock.Instant) {
-        completion(Outcome(result: .failure(failure), queued: now - arrival, inference: .zero, pace: .zero))
-    }
+    func fail(_ failure: EngineFailure) { end(.failure(failure)) }
 
     /// Runs it on the calling thread, and ends it.
     ///
     /// - Parameter sideBySide: images that are computed at once.
     func run(on tokenizer: any Tokenizer, sideBySide: Int = 1) {
-        let start = ContinuousClock.now
-        let result: Result<Output, EngineFailure>
-        do throws(TokenizerError) {
-            result = .success(try output(of: tokenizer))
-        } catch {
-            result = .failure(.tokenizer(error))
-        }
-        let span = ContinuousClock.now - start
-        completion(
-            Outcome(result: result, queued: start - arrival, inference: span, pace: span / max(1, sideBySide)))
-    }
-
-    private func output(of tokenizer: any Tokenizer) throws(TokenizerError) -> Output {
-        switch work {
-        case .encode(let image, let options):
-            return .tokens(try tokenizer.encode(image, options: options))
-        case .decode(let tokens, let options):
-            return .image(try tokenizer.decode(tokens, options: options))
-        case .reconstruct(let image, let encode, let decode):
-            let tokens = try tokenizer.encode(image, options: encode)
-            return .reconstruction(tokens, try tokenizer.decode(tokens.ids, options: decode))
-        case .codebook:
-            return .codebook(tokenizer.codebook())
-        }
+        end(.success(Run(tokenizer: tokenizer, sideBySide: sideBySide)))
     }
 }
 
@@ -107,8 +92,8 @@ public enum EngineFailure: Error, Sendable, Equatable {
     case unknownModel(String)
     /// The deadline passed before any job of its request ran.
     case expired
-    /// Nobody waits for it.
-    case departed
+    /// The request was cancelled before the job ran.
+    case cancelled
     /// The model refused it.
     case tokenizer(TokenizerError)
 }

@@ -8,8 +8,8 @@ public protocol PlannerEntry {
     var deadline: ContinuousClock.Instant? { get }
     /// Whether others of its request have been begun: then its deadline doesn't matter.
     var isUnderWay: Bool { get }
-    /// Whether nobody waits for it any more.
-    var isDeparted: Bool { get }
+    /// Whether its result is not wanted any more.
+    var isCancelled: Bool { get }
 }
 
 /// Decides what runs next. A value without threads and without a clock: time is handed in.
@@ -20,8 +20,8 @@ public struct Planner<Entry: PlannerEntry> {
     public struct Plan {
         /// Their deadlines have passed; no longer in the queue.
         public var expired: [Entry]
-        /// Nobody waits for them; no longer in the queue.
-        public var departed: [Entry]
+        /// Their results are not wanted; no longer in the queue.
+        public var cancelled: [Entry]
         public var step: Step
     }
 
@@ -54,17 +54,17 @@ public struct Planner<Entry: PlannerEntry> {
     /// Removes what is no longer worth running and says what to do now.
     public mutating func next(now: ContinuousClock.Instant) -> Plan {
         let dropped = sweep(now: now)
-        return Plan(expired: dropped.expired, departed: dropped.departed, step: step(now: now))
+        return Plan(expired: dropped.expired, cancelled: dropped.cancelled, step: step(now: now))
     }
 
     /// Removes what is no longer worth running.
-    public mutating func sweep(now: ContinuousClock.Instant) -> (expired: [Entry], departed: [Entry]) {
+    public mutating func sweep(now: ContinuousClock.Instant) -> (expired: [Entry], cancelled: [Entry]) {
         var expired: [Entry] = []
-        var departed: [Entry] = []
+        var cancelled: [Entry] = []
         var kept: [Entry] = []
         for entry in queue {
-            if entry.isDeparted {
-                departed.append(entry)
+            if entry.isCancelled {
+                cancelled.append(entry)
             } else if let deadline = entry.deadline, deadline <= now, !entry.isUnderWay {
                 expired.append(entry)
             } else {
@@ -72,7 +72,7 @@ public struct Planner<Entry: PlannerEntry> {
             }
         }
         if kept.count < queue.count { queue = kept }
-        return (expired, departed)
+        return (expired, cancelled)
     }
 
     /// Removes everything.

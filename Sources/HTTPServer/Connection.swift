@@ -13,7 +13,6 @@ final class Connection: @unchecked Sendable {
     private let descriptor: Int32
     private let worker: Worker
     private let peer: String?
-    private let policy: any HTTPPolicy
     private var state: ConnectionState
     /// What the worker's poller watches for.
     private var interest: Readiness = .readable
@@ -24,29 +23,32 @@ final class Connection: @unchecked Sendable {
     private var outputOffset = 0
     /// Of the unfinished body, as `worker.uploads` counts them.
     private var bodyBytes = 0
-    private weak var answer: HTTPAnswer?
+    /// Of the request whose body is being read or whose response is being made.
+    private var exchange: (any HTTPExchange)?
+    /// Exchanges so far: tells the current one from those before it.
+    private var exchangeCount = 0
+    /// The stream that the response's body comes from, and who waits until its last piece has been taken.
+    private var stream: ObjectIdentifier?
+    private var pieceTaken: (@Sendable (Bool) -> Void)?
 
     var isBusy: Bool { state.isBusy }
 
     init(_ descriptor: Int32, worker: Worker) {
         self.descriptor = descriptor
         self.worker = worker
-        let peer = Sockets.peerName(of: descriptor)
-        let policy = worker.handler.policy(for: peer)
-        (self.peer, self.policy) = (peer, policy)
-        state = ConnectionState(
-            limits: worker.limits, policy: policy, openedAt: worker.moment().monotonic)
+        peer = Sockets.peerName(of: descriptor)
+        state = ConnectionState(limits: worker.limits, openedAt: worker.moment().monotonic)
     }
 
     func start() {
-        if !worker.watch(descriptor, for: interest) { vanish() }
+        if !worker.watch(descriptor, for: interest) { disconnect() }
     }
 
     func ready(for readiness: Readiness) {
         if readiness.contains(.writable) { writable() }
         if isOpen, readiness.contains(.readable) { readable() }
         // While reading is off, no read tells.
-        if isOpen, !readiness.isDisjoint(with: .gone), !interest.contains(.readable) { vanish() }
+        if isOpen, !readiness.isDisjoint(with: .gone), !interest.contains(.readable) { disconnect() }
     }
 
     func tick(at moment: HTTPMoment) {
@@ -61,13 +63,8 @@ final class Connection: @unchecked Sendable {
     }
 
     /// Ends the connection, whatever it is doing.
-    func vanish() {
-        run(state.peerVanished())
-    }
-
-    private func answered(_ response: HTTPResponse?, to head: HTTPRequestHead) {
-        let unanswered = HTTPWireError(status: 500, code: "no_answer", message: "the request was dropped unanswered")
-        run(state.answered(response ?? policy.response(to: unanswered, of: head), at: worker.moment()))
+    func disconnect() {
+        run(state.peerDisconnected())
     }
 
     // Reading.
@@ -90,14 +87,14 @@ final class Connection: @unchecked Sendable {
             case .wouldBlock:
                 return
             case .failed:
-                return vanish()
+                return disconnect()
             }
         }
     }
 
     private func lookAtPeer(at moment: HTTPMoment) {
         let peer = Sockets.peerStatus(descriptor)
-        if peer.hasGone { return vanish() }
+        if peer.hasGone { return disconnect() }
         if peer.hasFinished { run(state.peerHalfClosed(at: moment)) }
     }
 
@@ -117,12 +114,15 @@ final class Connection: @unchecked Sendable {
             let action = actions[next]
             next += 1
             switch action {
-            case .handle(let request): handle(request)
+            case .head(let head): actions += state.decide(begin(head), at: worker.moment())
+            case .body(let body): run(body)
+            case .refuse(let error): actions += state.respond(response(to: error), at: worker.moment())
             case .write(let bytes):
                 output.append(bytes)
                 if output.count == 1 { actions += flush() }
+            case .streamDrained: reportPiece(isTaken: true)
             case .finishWriting: _ = shutdown(descriptor, Int32(SHUT_WR))
-            case .abandon: answer?.abandon()
+            case .cancel: exchange?.cancel()
             case .close: return tearDown()
             }
         }
@@ -135,16 +135,50 @@ final class Connection: @unchecked Sendable {
         let before = bodyBytes
         bodyBytes = state.bodyBytes
         guard bodyBytes != before, !worker.uploads.add(bodyBytes - before), bodyBytes > before else { return }
-        run(state.refuseBody(at: worker.moment()))
+        run(state.refuseBody())
     }
 
-    private func handle(_ request: HTTPRequest) {
-        let head = request.head
-        let answer = HTTPAnswer(peer: peer) { response in
-            self.worker.queue.async { self.answered(response, to: head) }
+    // Exchanges.
+
+    private func begin(_ head: HTTPRequestHead) -> ConnectionState.Decision {
+        switch worker.handler.begin(head, peer: peer) {
+        case .respond(let response): return .respond(response)
+        case .collect(let limit, let exchange):
+            self.exchange = exchange
+            exchangeCount += 1
+            return .collect(limit: limit)
         }
-        self.answer = answer
-        worker.handler.handle(request, answer: answer)
+    }
+
+    private func run(_ body: [UInt8]) {
+        guard let exchange else { return }
+        let number = exchangeCount
+        let responder = HTTPResponder(connection: self) { delivery in
+            self.worker.queue.async { self.deliver(delivery, ofExchange: number) }
+        }
+        exchange.run(body: body, responder: responder)
+    }
+
+    /// A response that comes after the exchange's end, its client gone say, finds another exchange or none.
+    private func deliver(_ delivery: HTTPResponder.Delivery, ofExchange number: Int) {
+        guard let exchange, number == exchangeCount else { return }
+        switch delivery {
+        case .response(let response):
+            self.exchange = nil
+            run(state.respond(response, at: worker.moment()))
+        case .stream(let response, let stream):
+            self.stream = ObjectIdentifier(stream)
+            run(state.beginStream(response, at: worker.moment()))
+        case .nothing:
+            self.exchange = nil
+            let error = HTTPWireError(status: 500, code: "no_answer", message: "the request was dropped unanswered")
+            run(state.respond(exchange.response(to: error), at: worker.moment()))
+        }
+    }
+
+    private func response(to error: HTTPWireError) -> HTTPResponse {
+        defer { exchange = nil }
+        return exchange?.response(to: error) ?? worker.handler.response(to: error, head: state.requestHead, peer: peer)
     }
 
     // Writing.
@@ -171,7 +205,7 @@ final class Connection: @unchecked Sendable {
                 watch(interest.union(.writable))
                 return actions
             case .failed:
-                return actions + state.peerVanished()
+                return actions + state.peerDisconnected()
             }
         }
         return actions
@@ -183,9 +217,42 @@ final class Connection: @unchecked Sendable {
         guard isOpen else { return }
         isOpen = false
         output = []
+        exchange = nil
+        stream = nil
+        reportPiece(isTaken: false)
         weighBody()
         worker.remove(descriptor)
         _ = close(descriptor)
         worker.occupancy.release()
+    }
+}
+
+// Streams.
+extension Connection: StreamConnection {
+    func write(_ piece: [UInt8], to stream: ObjectIdentifier, taken: @escaping @Sendable (Bool) -> Void) {
+        worker.queue.async {
+            guard self.stream == stream, self.pieceTaken == nil else { return taken(false) }
+            guard !piece.isEmpty else { return taken(true) }
+            self.pieceTaken = taken
+            self.run(self.state.streamed(piece, at: self.worker.moment()))
+        }
+    }
+
+    func finish(_ stream: ObjectIdentifier) {
+        worker.queue.async {
+            guard self.stream == stream else { return }
+            (self.stream, self.exchange) = (nil, nil)
+            self.run(self.state.endStream(at: self.worker.moment()))
+        }
+    }
+
+    func abort(_ stream: ObjectIdentifier) {
+        worker.queue.async { if self.stream == stream { self.disconnect() } }
+    }
+
+    private func reportPiece(isTaken: Bool) {
+        let taken = pieceTaken
+        pieceTaken = nil
+        taken?(isTaken)
     }
 }

@@ -105,7 +105,7 @@ final class Worker: @unchecked Sendable {
         queue.async {
             let open = Array(self.connections.values)
             let lost = open.count { $0.isBusy }
-            open.forEach { $0.vanish() }
+            open.forEach { $0.disconnect() }
             report(lost)
         }
     }

@@ -1,27 +1,4 @@
-/// A body on its way.
-struct BodyProgress: Sendable {
-    var bytes: [UInt8] = []
-    /// Given once the body has been read to its end, in place of a handler's answer.
-    var refusal: HTTPResponse?
-    let deadline: Duration
-    var windowEnd: Duration
-    var windowBytes = 0
-}
-
-/// An answer on its way.
-struct WriteProgress: Sendable {
-    var windowEnd: Duration
-    var bytes = 0
-}
-
-/// What is kept of a request's head until it is answered.
-struct CurrentRequest: Sendable {
-    let head: HTTPRequestHead
-    var allowsKeepAlive: Bool
-    var isProbed = false
-}
-
-// From bytes to requests to answers.
+// From bytes to requests, and from responses to bytes.
 extension ConnectionState {
     mutating func processPending(at moment: HTTPMoment) -> [Action] {
         let bytes = pending
@@ -29,56 +6,59 @@ extension ConnectionState {
         return process(bytes[...], at: moment)
     }
 
-    /// Parses until more bytes are needed or a request is whole or refused.
+    /// Parses until more bytes are needed, or there is something for the owner to do.
     mutating func process(_ bytes: ArraySlice<UInt8>, at moment: HTTPMoment) -> [Action] {
         var input = bytes
-        var actions: [Action] = []
-        while wantsInput {
+        while phase.wantsInput {
             switch parser.next(&input) {
             case .needMore:
-                if case .idle = phase, parser.hasBegun {
-                    phase = .head(deadline: moment.monotonic + limits.headerTime)
-                }
-                return actions + (inputEnded ? endOfInput(at: moment) : [])
+                if parser.hasBegun, enter(.requestBegun) { deadline = moment.monotonic + limits.headerTime }
+                return inputEnded ? endOfInput(at: moment) : []
             case .head(let head):
-                actions += begin(head, at: moment)
-            case .body(let data):
-                take(data)
-            case .end:
-                actions += finishRequest(at: moment)
+                guard enter(.headComplete) else { return [] }
+                self.head = head
                 pending = Array(input)
+                return [.head(head)]
+            case .body(let data):
+                window.bytes += data.count
+                if phase == .body { body.append(contentsOf: data) }
+            case .end:
+                pending = Array(input)
+                return finishRequest(at: moment)
             case .failure(let error):
-                actions += refuse(error, at: moment)
+                return refuse(error)
             }
         }
-        return actions
+        return []
     }
 
-    private mutating func begin(_ head: HTTPRequestHead, at moment: HTTPMoment) -> [Action] {
-        current = CurrentRequest(head: head, allowsKeepAlive: head.allowsKeepAlive)
-        var progress = BodyProgress(
-            deadline: moment.monotonic + limits.bodyTime, windowEnd: moment.monotonic + limits.bodyWindow)
-        switch policy.disposition(of: head) {
+    /// What to do with the request of the last `.head`.
+    public mutating func decide(_ decision: Decision, at moment: HTTPMoment) -> [Action] {
+        guard phase == .deciding, let head else { return [] }
+        switch decision {
         case .collect(let limit):
             parser.bodyLimit = limit
-            phase = .body(progress)
-            guard head.expectsContinue, fits(head, limit: limit) else { return [] }
-            return write([Serializer.continueLine])
-        case .answer(let response):
+            guard enter(.bodyWanted) else { return [] }
+            body = []
+        case .respond(let response):
             // A client that waits for 100 might send its body or not: only closing tells where the next request is.
             guard !head.expectsContinue, isShort(head) else {
                 return respond(response, keepsAlive: false, at: moment)
             }
-            progress.refusal = response
-            phase = .body(progress)
-            return []
+            guard enter(.bodyDiscarded) else { return [] }
+            earlyResponse = response
         }
+        deadline = moment.monotonic + limits.bodyTime
+        window = Window(end: moment.monotonic + limits.bodyWindow)
+        var actions: [Action] = []
+        if phase == .body, head.expectsContinue, fits(head) { actions = write([Serializer.continueLine]) }
+        return actions + processPending(at: moment)
     }
 
     /// Whether a declared length is within the limit; if not, the parser's next event is 413.
-    private func fits(_ head: HTTPRequestHead, limit: Int) -> Bool {
+    private func fits(_ head: HTTPRequestHead) -> Bool {
         guard case .length(let length) = head.framing else { return true }
-        return length <= min(limit, limits.body)
+        return length <= min(parser.bodyLimit, limits.body)
     }
 
     private func isShort(_ head: HTTPRequestHead) -> Bool {
@@ -89,43 +69,51 @@ extension ConnectionState {
         }
     }
 
-    /// The body's memory grows with what has come, never to what was announced.
-    private mutating func take(_ data: ArraySlice<UInt8>) {
-        guard case .body(var progress) = phase else { return }
-        // The phase gives its buffer up while `progress` appends to it, or each append would copy the body.
-        phase = .closed
-        progress.windowBytes += data.count
-        if progress.refusal == nil { progress.bytes.append(contentsOf: data) }
-        phase = .body(progress)
-    }
-
     private mutating func finishRequest(at moment: HTTPMoment) -> [Action] {
-        guard case .body(let progress) = phase, let current else { return [] }
-        if let refusal = progress.refusal {
-            return respond(refusal, keepsAlive: current.allowsKeepAlive, at: moment)
+        if let earlyResponse { return respond(earlyResponse, keepsAlive: allowsKeepAlive, at: moment) }
+        guard enter(.requestComplete) else { return [] }
+        (probeAt, isProbed) = (nil, false)
+        // Handed over without a copy.
+        var whole: [UInt8] = []
+        swap(&whole, &body)
+        return [.body(whole)] + (inputEnded ? peerHalfClosed(at: moment) : [])
+    }
+
+    /// The wire takes no more of this connection.
+    mutating func refuse(_ error: HTTPWireError) -> [Action] {
+        guard enter(.requestRefused) else { return [] }
+        (body, earlyResponse) = ([], nil)
+        return [.refuse(error)]
+    }
+
+    private var allowsKeepAlive: Bool { head?.allowsKeepAlive ?? false }
+
+    /// The response to the request of the last `.body`, or to the error of the last `.refuse`.
+    public mutating func respond(_ response: HTTPResponse, at moment: HTTPMoment) -> [Action] {
+        switch phase {
+        case .waiting: respond(response, keepsAlive: allowsKeepAlive, at: moment)
+        case .refusing: respond(response, keepsAlive: false, at: moment)
+        default: []
         }
-        phase = .waiting(probeAt: nil)
-        return [.handle(HTTPRequest(head: current.head, body: progress.bytes))]
-            + (inputEnded ? peerHalfClosed(at: moment) : [])
     }
 
-    /// Answers for the wire and closes.
-    mutating func refuse(_ error: HTTPWireError, at moment: HTTPMoment) -> [Action] {
-        let response = current.map { policy.response(to: error, of: $0.head) } ?? policy.response(to: error)
-        return respond(response, keepsAlive: false, at: moment)
-    }
-
-    mutating func respond(_ response: HTTPResponse, keepsAlive: Bool, at moment: HTTPMoment) -> [Action] {
-        let keepsAlive = keepsAlive && !isDraining && !response.headers.list("Connection").contains("close")
-        let context = Serializer.Context(
-            minorVersion: current?.head.minorVersion ?? 1, isHead: current?.head.method == "HEAD")
-        phase = .writing(
-            keepsAlive: keepsAlive, progress: WriteProgress(windowEnd: moment.monotonic + limits.answerUnread))
+    private mutating func respond(_ response: HTTPResponse, keepsAlive: Bool, at moment: HTTPMoment) -> [Action] {
+        guard enter(.responseGiven) else { return [] }
+        begin(response, keepsAlive: keepsAlive, at: moment)
         return write(
-            Serializer.pieces(of: response, context: context, keepsAlive: keepsAlive, date: moment.date))
+            Serializer.pieces(of: response, context: context, keepsAlive: self.keepsAlive, date: moment.date))
     }
 
-    private mutating func write(_ pieces: [[UInt8]]) -> [Action] {
+    private mutating func begin(_ response: HTTPResponse, keepsAlive: Bool, at moment: HTTPMoment) {
+        self.keepsAlive = keepsAlive && !isDraining && !response.headers.list("Connection").contains("close")
+        window = Window(end: moment.monotonic + limits.answerUnread)
+    }
+
+    private var context: Serializer.Context {
+        Serializer.Context(minorVersion: head?.minorVersion ?? 1, isHead: head?.method == "HEAD")
+    }
+
+    mutating func write(_ pieces: [[UInt8]]) -> [Action] {
         unwritten += pieces.reduce(0) { $0 + $1.count }
         return pieces.map(Action.write)
     }
@@ -134,73 +122,35 @@ extension ConnectionState {
     /// half-closed learns what was wrong.
     mutating func endOfInput(at moment: HTTPMoment) -> [Action] {
         guard parser.hasBegun else { return close() }
-        return refuse(.malformed("incomplete_request", "the connection ended inside a request"), at: moment)
+        return refuse(.malformed("incomplete_request", "the connection ended inside a request"))
     }
 }
 
-// Time.
+// Responses whose bodies come in pieces.
 extension ConnectionState {
-    /// Time has passed. A call every quarter of a second is often enough.
-    public mutating func tick(at moment: HTTPMoment) -> [Action] {
-        let now = moment.monotonic
-        switch phase {
-        case .idle(let deadline), .lingering(let deadline, _):
-            return now >= deadline ? close() : []
-        case .head(let deadline):
-            if now >= deadline {
-                return refuse(.tooSlow("the header did not end within \(limits.headerTime)"), at: moment)
-            }
-            return isDrained(at: now) ? refuse(.stopping("header", limits), at: moment) : []
-        case .body(let progress):
-            return tick(progress, at: moment)
-        case .waiting(let probeAt):
-            guard let probeAt, now >= probeAt else { return [] }
-            phase = .waiting(probeAt: nil)
-            guard let current, !current.isProbed, current.head.minorVersion >= 1 else { return [] }
-            self.current?.isProbed = true
-            return write([Serializer.continueLine])
-        case .writing(let keepsAlive, var progress):
-            guard now >= progress.windowEnd else { return [] }
-            guard progress.bytes >= leastBytes(in: limits.answerUnread) else { return close() }
-            progress = WriteProgress(windowEnd: now + limits.answerUnread)
-            phase = .writing(keepsAlive: keepsAlive, progress: progress)
-            return []
-        case .closed:
-            return []
-        }
+    /// Begins a response to the request of the last `.body`; its own body is sent first. HTTP/1.1 gets chunks
+    /// (RFC 9112 7.1), HTTP/1.0 a body that closing delimits. HEAD gets the header alone.
+    public mutating func beginStream(_ response: HTTPResponse, at moment: HTTPMoment) -> [Action] {
+        guard let head, enter(.streamBegun) else { return [] }
+        isChunked = head.minorVersion >= 1
+        begin(response, keepsAlive: isChunked && allowsKeepAlive, at: moment)
+        let header = Serializer.streamHeader(
+            of: response, context: context, keepsAlive: keepsAlive, isChunked: isChunked, date: moment.date)
+        return write([header]) + streamed(response.body, at: moment)
     }
 
-    private mutating func tick(_ progress: BodyProgress, at moment: HTTPMoment) -> [Action] {
-        if moment.monotonic >= progress.deadline {
-            return refuse(.tooSlow("the body did not end within \(limits.bodyTime)"), at: moment)
-        }
-        if isDrained(at: moment.monotonic) { return refuse(.stopping("body", limits), at: moment) }
-        guard moment.monotonic >= progress.windowEnd else { return [] }
-        guard progress.windowBytes >= leastBytes(in: limits.bodyWindow) else {
-            let rate = "\(limits.bodyRate) bytes per second over \(limits.bodyWindow)"
-            return refuse(.tooSlow("the body came slower than \(rate)"), at: moment)
-        }
-        var next = progress
-        next.windowEnd = moment.monotonic + limits.bodyWindow
-        next.windowBytes = 0
-        phase = .body(next)
-        return []
+    /// The next piece of the stream. The owner sends another once it has seen `.streamDrained`, which bounds what waits.
+    public mutating func streamed(_ piece: [UInt8], at moment: HTTPMoment) -> [Action] {
+        guard phase == .streaming, !piece.isEmpty else { return [] }
+        if context.isHead { return unwritten == 0 ? [.streamDrained] : [] }
+        if unwritten == 0 { window = Window(end: moment.monotonic + limits.answerUnread) }
+        return write(isChunked ? Serializer.chunk(piece) : [piece])
     }
 
-    private func leastBytes(in window: Duration) -> Int {
-        limits.bodyRate * Int(clamping: window.components.seconds)
-    }
-}
-
-extension HTTPWireError {
-    static func tooSlow(_ message: String) -> HTTPWireError {
-        HTTPWireError(status: 408, code: "request_timeout", message: message)
-    }
-
-    /// - Parameter part: of the request, which hasn't come to its end.
-    static func stopping(_ part: String, _ limits: HTTPLimits) -> HTTPWireError {
-        HTTPWireError(
-            status: 503, code: "draining",
-            message: "the service is stopping, and the \(part) did not end within \(limits.drainRequest)")
+    /// The stream is whole.
+    public mutating func endStream(at moment: HTTPMoment) -> [Action] {
+        guard enter(.streamEnded) else { return [] }
+        if isChunked, !context.isHead { return write([Serializer.lastChunk]) }
+        return unwritten == 0 ? wrote(0, at: moment) : []
     }
 }

@@ -1,125 +1,131 @@
-// Strategy: the life of one connection as a value. Whoever owns the socket reports what happened and carries out the
-// actions it gets back, in order; nothing here waits, reads a clock or owns a descriptor.
+// Strategy: the life of one connection as a value. The owner of the socket reports what happened and carries out the
+// actions it gets back, in order. Nothing here waits, reads a clock, owns a descriptor or knows the routes: what to do
+// with a request is asked for with `.head` and told with `decide`, and what the wire refuses is told with `.refuse`, to
+// be answered with `respond`. `ConnectionPhase` has the transitions.
 //
 // Invariants:
-// - One request at a time: the next is not parsed before the last byte of the answer has been written, so answers
-//   come in order and a client that doesn't read its answers isn't read from.
+// - One request at a time: the next is not parsed before the last byte of the response has been written, so responses
+//   come in order and a client that doesn't read them isn't read from.
+// - After `.head` the next call is `decide`, after `.refuse` it is `respond`; both are the last of their list.
 // - After `.close` every input returns no action.
-// - Once an answer with `Connection: close` is on its way no further request is parsed.
+// - Once a response with `Connection: close` is on its way no further request is parsed.
 //
-// A client that has gone, while its request waits: a FIN may mean that it closed or that it only said all it has to
-// say (`shutdown(SHUT_WR)`), and TCP doesn't tell which. RST, or POLLERR or POLLHUP without our own FIN, means gone. So
+// A client that closes while its request waits: a FIN may mean that it closed or that it only said all it has to say
+// (`shutdown(SHUT_WR)`), and TCP doesn't tell which. RST, or POLLERR or POLLHUP without our own FIN, means closed. So
 // after a FIN the request waits on, and `halfClosedProbe` later an HTTP/1.1 client is sent `100 Continue`, which every
 // client must be able to ignore (RFC 9110 15.2): the kernel of one that closed answers it with RST, and the next look
-// at the socket sees that. An HTTP/1.0 client can't be probed; its answer is worked out and written to nobody.
+// at the socket sees that. An HTTP/1.0 client can't be probed; its response is made and thrown away.
 
-/// One connection from accept to close: bytes, times and answers in, actions out.
+/// One connection from accept to close: bytes, times and responses in, actions out.
 public struct ConnectionState: Sendable {
     public enum Action: Sendable, Equatable {
-        /// Hand the request over and report its answer with `answered`.
-        case handle(HTTPRequest)
+        /// The head of a request is whole: call `decide`.
+        case head(HTTPRequestHead)
+        /// The body of the accepted request is whole: call `respond` or `beginStream`, now or later.
+        case body([UInt8])
+        /// The wire refuses what came: call `respond` with the response to it.
+        case refuse(HTTPWireError)
         /// Write these bytes behind all others; report what was taken with `wrote`.
         case write([UInt8])
+        /// All of a stream so far has been taken by the socket.
+        case streamDrained
         /// Send FIN (`shutdown(SHUT_WR)`) and go on reading.
         case finishWriting
-        /// Nobody waits for the answer to the handed-over request any more.
-        case abandon
+        /// The client has gone before its response was whole.
+        case cancel
         /// Release the socket; nothing more is written.
         case close
     }
 
-    enum Phase: Sendable {
-        /// Between requests, or before the first.
-        case idle(deadline: Duration)
-        case head(deadline: Duration)
-        case body(BodyProgress)
-        /// The handler has the request.
-        case waiting(probeAt: Duration?)
-        case writing(keepsAlive: Bool, progress: WriteProgress)
-        /// FIN is sent; what arrives is thrown away.
-        case lingering(deadline: Duration, bytesLeft: Int)
-        case closed
+    /// What to do with a request whose head is known.
+    public enum Decision: Sendable {
+        /// Take the body, up to `limit` bytes (never more than `HTTPLimits.body`); 413 beyond.
+        case collect(limit: Int)
+        /// Respond without the body.
+        case respond(HTTPResponse)
+    }
+
+    /// A span of time and the bytes that came or went in it.
+    struct Window: Sendable {
+        var end: Duration
+        var bytes = 0
     }
 
     let limits: HTTPLimits
-    let policy: any HTTPPolicy
-    var phase: Phase
+    private(set) var phase = ConnectionPhase.idle
     var parser: RequestParser
     /// Bytes behind the current request; at most what one `received` brought.
     var pending: [UInt8] = []
-    /// What the current request decides about its answer; `nil` while none is known.
-    var current: CurrentRequest?
+
+    /// The head of the current request, while one is known.
+    var head: HTTPRequestHead?
+    /// Its body, as far as it has come. It grows with what has come, never to what was announced.
+    var body: [UInt8] = []
+    /// While discarding: the response to give then.
+    var earlyResponse: HTTPResponse?
+
+    /// When the phase is over, where it is bounded as a whole: idle, head, body, discarding, lingering.
+    var deadline: Duration
+    /// What a body or a response must achieve by when: body, discarding, streaming, writing.
+    var window = Window(end: .zero)
+    /// While waiting: when to find out whether the client that sent FIN is still there.
+    var probeAt: Duration?
+    var isProbed = false
+    /// Whether the connection is kept after the response that is being written.
+    var keepsAlive = false
+    /// Whether a stream's pieces go as chunks; HTTP/1.0 has none: closing ends the body.
+    var isChunked = false
     var unwritten = 0
+    /// While lingering.
+    var bytesToDiscard = 0
     var inputEnded = false
     /// Once the server stops: when a request that hasn't come to its end is refused.
     var drainEnd: Duration?
 
     /// - Parameter openedAt: on the clock of all later moments.
-    public init(limits: HTTPLimits, policy: any HTTPPolicy, openedAt: Duration) {
+    public init(limits: HTTPLimits, openedAt: Duration) {
         self.limits = limits
-        self.policy = policy
         parser = RequestParser(limits: limits)
-        phase = .idle(deadline: openedAt + limits.freshSilence)
+        deadline = openedAt + limits.freshSilence
     }
 
     /// Whether bytes should be read from the peer now.
-    public var wantsInput: Bool {
-        switch phase {
-        case .idle, .head, .body, .lingering: return true
-        case .waiting, .writing, .closed: return false
-        }
-    }
+    public var wantsInput: Bool { phase.wantsInput }
 
-    /// Whether the handler has a request; time to look whether the peer is still there.
-    public var isWaiting: Bool {
-        if case .waiting = phase { return true }
-        return false
-    }
+    /// Whether a response is being made; time to look whether the peer is still there.
+    public var isWaiting: Bool { phase == .waiting || phase == .streaming }
 
     /// Whether a request has been accepted and isn't answered yet.
-    public var isBusy: Bool {
-        switch phase {
-        case .body, .waiting, .writing: return true
-        case .idle, .head, .lingering, .closed: return false
-        }
-    }
+    public var isBusy: Bool { phase.isBusy }
 
-    /// Whether `tick` would close the connection or refuse its request because bytes haven't come. The socket
-    /// should be read first: what it holds by then came in time.
-    public func lacksInput(at moment: HTTPMoment) -> Bool {
-        let now = moment.monotonic
-        switch phase {
-        case .idle(let deadline), .lingering(let deadline, _): return now >= deadline
-        case .head(let deadline): return now >= deadline || isDrained(at: now)
-        case .body(let progress): return now >= min(progress.deadline, progress.windowEnd) || isDrained(at: now)
-        case .waiting, .writing, .closed: return false
-        }
-    }
+    /// The head of the request at hand, while one is known.
+    public var requestHead: HTTPRequestHead? { head }
 
-    /// Of a body that hasn't come to its end.
-    public var bodyBytes: Int {
-        if case .body(let progress) = phase { return progress.bytes.count }
-        return 0
-    }
+    public var isClosed: Bool { phase == .closed }
 
-    public var isClosed: Bool {
-        if case .closed = phase { return true }
-        return false
+    /// Bytes of a body that hasn't come to its end.
+    public var bodyBytes: Int { phase == .body ? body.count : 0 }
+
+    /// - Returns: whether `event` has a meaning now; the phase is the one after it.
+    mutating func enter(_ event: ConnectionPhase.Event) -> Bool {
+        guard let next = phase.after(event) else { return false }
+        phase = next
+        return true
     }
 
     /// Bytes came.
     public mutating func received(_ bytes: ArraySlice<UInt8>, at moment: HTTPMoment) -> [Action] {
         switch phase {
-        case .idle, .head, .body:
+        case .idle, .head, .body, .discarding:
             guard !pending.isEmpty else { return process(bytes, at: moment) }
             pending.append(contentsOf: bytes)
             return processPending(at: moment)
-        case .waiting, .writing:
+        case .deciding, .waiting, .refusing, .streaming, .writing:
             pending.append(contentsOf: bytes)
             return []
-        case .lingering(let deadline, let bytesLeft):
-            guard bytes.count <= bytesLeft else { return close() }
-            phase = .lingering(deadline: deadline, bytesLeft: bytesLeft - bytes.count)
+        case .lingering:
+            guard bytes.count <= bytesToDiscard else { return close() }
+            bytesToDiscard -= bytes.count
             return []
         case .closed:
             return []
@@ -130,54 +136,45 @@ public struct ConnectionState: Sendable {
     public mutating func inputFinished(at moment: HTTPMoment) -> [Action] {
         inputEnded = true
         switch phase {
-        case .idle, .head, .body: return endOfInput(at: moment)
+        case .idle, .head, .body, .discarding: return endOfInput(at: moment)
         case .lingering: return close()
         case .waiting: return peerHalfClosed(at: moment)
-        case .writing, .closed: return []
+        case .deciding, .refusing, .streaming, .writing, .closed: return []
         }
     }
 
     /// A FIN is known to have come, maybe with unread bytes before it. Matters only while a request waits.
     public mutating func peerHalfClosed(at moment: HTTPMoment) -> [Action] {
-        if case .waiting(nil) = phase, let current, !current.isProbed {
-            phase = .waiting(probeAt: moment.monotonic + limits.halfClosedProbe)
-        }
+        if phase == .waiting, probeAt == nil, !isProbed { probeAt = moment.monotonic + limits.halfClosedProbe }
         return []
     }
 
     /// The peer reset the connection, or a write to it failed.
-    public mutating func peerVanished() -> [Action] {
-        close()
-    }
+    public mutating func peerDisconnected() -> [Action] { close() }
 
     /// There is no room for more of the body, which others' bodies take.
-    public mutating func refuseBody(at moment: HTTPMoment) -> [Action] {
-        guard case .body = phase else { return [] }
+    public mutating func refuseBody() -> [Action] {
+        guard phase == .body else { return [] }
         let message = "bodies on their way take \(limits.uploads) bytes, no more are taken at once"
-        return refuse(HTTPWireError(status: 429, code: "uploads_full", message: message), at: moment)
-    }
-
-    /// The handler's answer to the request it was given.
-    public mutating func answered(_ response: HTTPResponse, at moment: HTTPMoment) -> [Action] {
-        guard case .waiting = phase, let current else { return [] }
-        return respond(response, keepsAlive: current.allowsKeepAlive, at: moment)
+        return refuse(HTTPWireError(status: 429, code: "uploads_full", message: message))
     }
 
     /// The socket took `count` bytes of what was to be written.
     public mutating func wrote(_ count: Int, at moment: HTTPMoment) -> [Action] {
         unwritten = max(0, unwritten - count)
-        guard case .writing(let keepsAlive, var progress) = phase else { return [] }
-        progress.bytes += count
-        phase = .writing(keepsAlive: keepsAlive, progress: progress)
+        guard phase == .streaming || phase == .writing else { return [] }
+        window.bytes += count
         guard unwritten == 0 else { return [] }
-        current = nil
+        if phase == .streaming { return [.streamDrained] }
+        guard enter(.responseWritten(keepsAlive: keepsAlive)) else { return [] }
+        (head, earlyResponse) = (nil, nil)
         guard keepsAlive else {
             pending = []
             if inputEnded { return close() }
-            phase = .lingering(deadline: moment.monotonic + limits.lingerTime, bytesLeft: limits.lingerBytes)
+            (deadline, bytesToDiscard) = (moment.monotonic + limits.lingerTime, limits.lingerBytes)
             return [.finishWriting]
         }
-        phase = .idle(deadline: moment.monotonic + (isDraining ? limits.drainIdle : limits.keepAliveIdle))
+        deadline = moment.monotonic + (isDraining ? limits.drainIdle : limits.keepAliveIdle)
         // The client was not told of the stop, so its next request has as much time as others have.
         if isDraining { drainEnd = moment.monotonic + limits.drainRequest }
         return processPending(at: moment)
@@ -187,25 +184,16 @@ public struct ConnectionState: Sendable {
     /// doesn't end within `HTTPLimits.drainRequest` is refused with 503.
     public mutating func drain(at moment: HTTPMoment) -> [Action] {
         drainEnd = moment.monotonic + limits.drainRequest
-        if case .idle(let deadline) = phase {
-            phase = .idle(deadline: min(deadline, moment.monotonic + limits.drainIdle))
-        }
+        if phase == .idle { deadline = min(deadline, moment.monotonic + limits.drainIdle) }
         return []
     }
 
     var isDraining: Bool { drainEnd != nil }
 
-    /// Whether the server stops and no request is waited for any longer.
-    func isDrained(at now: Duration) -> Bool {
-        guard let drainEnd else { return false }
-        return now >= drainEnd
-    }
-
     mutating func close() -> [Action] {
-        let wasWaiting = isWaiting
-        if isClosed { return [] }
-        phase = .closed
-        (pending, current, unwritten) = ([], nil, 0)
-        return wasWaiting ? [.abandon, .close] : [.close]
+        let isUnanswered = isWaiting
+        guard enter(.ended) else { return [] }
+        (pending, body, head, earlyResponse, unwritten) = ([], [], nil, nil, 0)
+        return isUnanswered ? [.cancel, .close] : [.close]
     }
 }

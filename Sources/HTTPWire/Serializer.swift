@@ -15,30 +15,56 @@ enum Serializer {
     static func pieces(
         of response: HTTPResponse, context: Context, keepsAlive: Bool, date: HTTPDate
     ) -> [[UInt8]] {
-        var bytes: [UInt8] = []
         let hasBody = response.status != 204 && response.status != 304
         let body = hasBody && !context.isHead ? response.body : []
         let isShort = body.count <= 64 << 10
-        bytes.reserveCapacity(512 + (isShort ? body.count : 0))
+        // RFC 9110 8.6: no length with 204; 304 would need the length that 200 has.
+        let framing = hasBody ? ("Content-Length", String(response.body.count)) : nil
+        var bytes = header(
+            of: response, framing, minorVersion: context.minorVersion, keepsAlive: keepsAlive, date: date,
+            room: isShort ? body.count : 0)
+        guard isShort else { return [bytes, body] }
+        bytes.append(contentsOf: body)
+        return [bytes]
+    }
+
+    /// The header of a response whose body follows in pieces: chunked, or ended by closing.
+    static func streamHeader(
+        of response: HTTPResponse, context: Context, keepsAlive: Bool, isChunked: Bool, date: HTTPDate
+    ) -> [UInt8] {
+        header(
+            of: response, isChunked ? ("Transfer-Encoding", "chunked") : nil, minorVersion: context.minorVersion,
+            keepsAlive: keepsAlive, date: date)
+    }
+
+    /// One chunk (RFC 9112 7.1). - Parameter piece: not empty, for an empty chunk is the last.
+    static func chunk(_ piece: [UInt8]) -> [[UInt8]] {
+        [Array("\(String(piece.count, radix: 16))\r\n".utf8) + piece + [.cr, .lf]]
+    }
+
+    static let lastChunk = Array("0\r\n\r\n".utf8)
+
+    /// - Parameter room: bytes that will be appended.
+    private static func header(
+        of response: HTTPResponse, _ framing: (name: String, value: String)?, minorVersion: Int, keepsAlive: Bool,
+        date: HTTPDate, room: Int = 0
+    ) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(512 + room)
         bytes.append(
             contentsOf: "HTTP/1.1 \(response.status) \(HTTPResponse.reasonPhrase(of: response.status))\r\n".utf8)
         append("Date", date.text, to: &bytes)
         for field in response.headers.fields where !isOwn(field.name) && isToken(field.name) {
             append(field.name, field.value, to: &bytes)
         }
-        // RFC 9110 8.6: never with 204; 304 would need the length that 200 has.
-        if hasBody { append("Content-Length", String(response.body.count), to: &bytes) }
+        if let framing { append(framing.name, framing.value, to: &bytes) }
         if !keepsAlive {
             append("Connection", "close", to: &bytes)
-        } else if context.minorVersion == 0 {
+        } else if minorVersion == 0 {
             append("Connection", "keep-alive", to: &bytes)
         }
         bytes.append(contentsOf: [.cr, .lf])
-        if isShort {
-            bytes.append(contentsOf: body)
-            return [bytes]
-        }
-        return [bytes, body]
+        return bytes
     }
 
     /// Values may echo a client's words: what could end the line becomes a space (RFC 9110 5.5).

@@ -12,64 +12,32 @@ public struct AccessLog: Sendable {
         self.includesProbes = includesProbes
     }
 
-    /// What is known of an answer when it goes out.
-    struct Line {
-        /// Of a request that reached the engine.
-        struct Work {
-            let model: String
-            let images: Int
-            let timings: Timings
-        }
-
-        let id: String
-        let peer: String?
-        /// `nil`: what came was no request.
-        let head: HTTPRequestHead?
-        /// 499: the client had gone.
-        var status: Int
-        /// The error's.
-        var code: String?
-        /// Of bodies; heads aren't counted.
-        var bytesIn = 0
-        var bytesOut: Int
-        /// From the whole request to its answer.
-        let duration: Duration
-        var work: Work?
-
-        init(
-            id: String, peer: String?, head: HTTPRequestHead?, _ response: HTTPResponse,
-            since start: ContinuousClock.Instant
-        ) {
-            self.id = id
-            self.peer = peer
-            self.head = head
-            status = response.status
-            let isBare = head?.method == "HEAD" || response.status == 204 || response.status == 304
-            bytesOut = isBare ? 0 : response.body.count
-            duration = .now - start
-        }
+    func write(_ record: ResponseRecord, _ response: HTTPResponse) {
+        let status = record.status(of: response.status)
+        logger.log(
+            level: status == 500 ? .error : .info, "request", metadata: Self.metadata(record, response, status))
     }
 
-    func write(_ line: Line) {
-        logger.log(level: line.status == 500 ? .error : .info, "request", metadata: Self.metadata(line))
-    }
-
-    private static func metadata(_ line: Line) -> Logger.Metadata {
+    private static func metadata(
+        _ record: ResponseRecord, _ response: HTTPResponse, _ status: Int
+    ) -> Logger.Metadata {
+        let hasNoBody = record.head?.method == "HEAD" || response.status == 204 || response.status == 304
+        let bytesOut = hasNoBody || record.isDisconnected ? 0 : response.body.count
         var metadata: Logger.Metadata = [
-            "request_id": .string(line.id), "status": .stringConvertible(line.status),
-            "bytes_in": .stringConvertible(line.bytesIn), "bytes_out": .stringConvertible(line.bytesOut),
-            "duration_ms": .stringConvertible(Timings.milliseconds(line.duration)),
+            "request_id": .string(record.id), "status": .stringConvertible(status),
+            "bytes_in": .stringConvertible(record.bytesIn), "bytes_out": .stringConvertible(bytesOut),
+            "duration_ms": .stringConvertible(Timings.milliseconds(.now - record.start)),
         ]
-        if let peer = line.peer { metadata["peer"] = .string(peer) }
-        if let code = line.code { metadata["code"] = .string(code) }
-        if let head = line.head {
+        if let peer = record.peer { metadata["peer"] = .string(peer) }
+        if let code = record.code { metadata["code"] = .string(code) }
+        if let head = record.head {
             metadata["method"] = .string(shortened(head.method, to: 32))
             metadata["path"] = .string(shortened(head.path, to: 256))
             if let agent = head.headers.first("User-Agent") {
                 metadata["user_agent"] = .string(shortened(agent, to: 128))
             }
         }
-        if let work = line.work {
+        if let work = record.work {
             metadata["model"] = .string(work.model)
             metadata["images"] = .stringConvertible(work.images)
             metadata["queue_ms"] = .stringConvertible(Timings.milliseconds(work.timings.queue))

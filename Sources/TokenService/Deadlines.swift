@@ -6,7 +6,7 @@ import Synchronization
 final class Deadlines: Sendable {
     private struct Entry {
         let deadline: ContinuousClock.Instant
-        weak let context: RequestContext?
+        weak let exchange: Exchange?
     }
 
     private struct State {
@@ -25,10 +25,10 @@ final class Deadlines: Sendable {
     }
 
     /// Until `forget`.
-    func watch(_ context: RequestContext) {
-        let entry = Entry(deadline: context.deadline, context: context)
+    func watch(_ exchange: Exchange, until deadline: ContinuousClock.Instant) {
+        let entry = Entry(deadline: deadline, exchange: exchange)
         let alarm: ContinuousClock.Instant? = state.withLock { state in
-            state.entries[ObjectIdentifier(context)] = entry
+            state.entries[ObjectIdentifier(exchange)] = entry
             if let alarm = state.alarm, alarm <= entry.deadline { return nil }
             state.alarm = entry.deadline
             return entry.deadline
@@ -36,9 +36,9 @@ final class Deadlines: Sendable {
         if let alarm { set(alarm) }
     }
 
-    /// From the end of a context's life.
-    func forget(_ context: RequestContext) {
-        _ = state.withLock { $0.entries.removeValue(forKey: ObjectIdentifier(context)) }
+    /// Once it has its response.
+    func forget(_ exchange: Exchange) {
+        _ = state.withLock { $0.entries.removeValue(forKey: ObjectIdentifier(exchange)) }
     }
 
     private func set(_ alarm: ContinuousClock.Instant) {
@@ -50,16 +50,15 @@ final class Deadlines: Sendable {
 
     private func fire(_ alarm: ContinuousClock.Instant) {
         let now = max(ContinuousClock.now, alarm)
-        let (contexts, next) = state.withLock { state in
-            // Held until after the lock: the end of a context's life takes it too.
-            let contexts = state.entries.values.compactMap(\.context)
+        let (due, next) = state.withLock { state in
+            let due = state.entries.values.filter { $0.deadline <= now }.compactMap(\.exchange)
             // An earlier alarm has taken this one's place.
-            guard state.alarm == alarm else { return (contexts, ContinuousClock.Instant?.none) }
+            guard state.alarm == alarm else { return (due, ContinuousClock.Instant?.none) }
             state.alarm = state.entries.values.map(\.deadline).filter { $0 > now }.min()
-            return (contexts, state.alarm)
+            return (due, state.alarm)
         }
-        let expired = contexts.filter { $0.deadline <= now && $0.ticket.expire() }
-        for context in expired { context.fail(.expired) }
+        let expired = due.filter { $0.cancellation.expire() }
+        for exchange in expired { exchange.expire() }
         // Only now: a dropped job would answer its request itself.
         if !expired.isEmpty { whenExpired() }
         if let next { set(next) }

@@ -10,15 +10,27 @@ enum DecodeRoute {
         let rule = BodyRule(
             inputs: [MediaType.json, MediaType.npy, MediaType.octets].map { ($0, limits.bodyBytes) },
             outputs: Format.allCases.map(\.mediaType))
-        return [
-            Route(
-                "POST", "/v1/decode", needs: .models,
-                .work(rule) { service, context, request in
-                    context.attempt { () throws(ServiceError) in
-                        try Call(service, context, request, rule).start()
-                    }
-                })
-        ]
+        return [Route("POST", "/v1/decode", needs: .models, .work(rule, respond))]
+    }
+
+    private static func respond(_ exchange: Exchange, _ work: WorkRequest) async throws(ServiceError) -> HTTPResponse {
+        let request = try Request(exchange, work)
+        let images = try await DecodePipeline(
+            exchange: exchange, deadline: work.deadline, model: request.model, parameters: request.parameters,
+            sequences: request.sequences, wantsFiles: request.output != MediaType.npy
+        ).run()
+        let body = try exchange.timed(\.postprocess) { () throws(ServiceError) in
+            switch request.output {
+            case MediaType.png: return try images.values(of: "tokens").flatMap(\.file)
+            case MediaType.npy:
+                let pictures = try images.values(of: "tokens").map(\.image)
+                return Answers.pictureArray(pictures, contract: request.model.contract)
+            default:
+                return Answers.pictures(images.all.map { $0.map(\.file) })
+            }
+        }
+        guard request.output == MediaType.json else { return Responses.ok(request.output, body) }
+        return exchange.list(body, ListOutcome(of: images.all))
     }
 
     /// `format`: what `Accept` would say.
@@ -34,26 +46,22 @@ enum DecodeRoute {
         }
     }
 
-    /// One request, understood.
-    private struct Call {
-        let service: TokenService
-        let context: RequestContext
+    /// What is asked for.
+    private struct Request {
         let model: Engine.Model
         let parameters: DecodeParameters
         let sequences: [[Int64]]
+        /// The response's media type.
         let output: String
 
-        init(
-            _ service: TokenService, _ context: RequestContext, _ request: HTTPRequest, _ rule: BodyRule
-        ) throws(ServiceError) {
-            self.service = service
-            self.context = context
-            let type = rule.contentType(of: request.head)
+        init(_ exchange: Exchange, _ work: WorkRequest) throws(ServiceError) {
+            let (service, head) = (exchange.service, exchange.head)
+            let type = work.rule.contentType(of: head)
             var options =
                 type == MediaType.json
-                ? OptionReader(json: try jsonObject(request)) : try OptionReader(query: request.head.query)
+                ? OptionReader(json: try jsonObject(head, work.body)) : try OptionReader(query: head.query)
             model = try service.model(try options.string("model"))
-            context.use(model.contract)
+            exchange.use(model.contract)
             parameters = try DecodeParameters(reading: &options)
             let format = try options.choice("format", of: Format.allCases)
             var tokens: JSONValue?
@@ -63,11 +71,11 @@ enum DecodeRoute {
             let reader = TokenBody(
                 contract: model.contract, idSpace: parameters.idSpace, limits: service.configuration.limits)
             switch type {
-            case MediaType.npy: sequences = try reader.array(request.body)
-            case MediaType.octets: sequences = try reader.octets(request.body)
+            case MediaType.npy: sequences = try reader.array(work.body)
+            case MediaType.octets: sequences = try reader.octets(work.body)
             default: sequences = try reader.json(tokens)
             }
-            output = try Self.output(format, sequences.count, request.head)
+            output = try Self.output(format, sequences.count, head)
         }
 
         /// `tokens`, or those of an encoding's whole answer, whose other members say nothing here.
@@ -94,28 +102,6 @@ enum DecodeRoute {
                 throw notAcceptable(possible, head.headers)
             }
             return output
-        }
-
-        func start() throws(ServiceError) {
-            let decoding = Decoding(
-                service: service, context: context, model: model, parameters: parameters, sequences: sequences,
-                wantsFiles: output != MediaType.npy)
-            try decoding.start { results throws(ServiceError) in try finish(results) }
-        }
-
-        private func finish(_ results: [Result<DecodedImage, ServiceError>]) throws(ServiceError) {
-            let answer = try context.timed(\.postprocess) { () throws(ServiceError) in
-                switch output {
-                case MediaType.png: return try allValues(of: results, in: "tokens").flatMap(\.file)
-                case MediaType.npy:
-                    let images = try allValues(of: results, in: "tokens").map(\.image)
-                    return Answers.pictureArray(images, contract: model.contract)
-                default:
-                    return Answers.pictures(results.map { $0.map(\.file) })
-                }
-            }
-            guard output == MediaType.json else { return context.send(Responses.ok(output, answer)) }
-            context.send(list: answer, ListOutcome(of: results))
         }
     }
 }

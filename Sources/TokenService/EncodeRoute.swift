@@ -10,75 +10,64 @@ enum EncodeRoute {
         let rule = BodyRule(
             inputs: PictureBody.inputs(limits), assumed: MediaType.octets,
             outputs: [MediaType.json, MediaType.npy, MediaType.octets])
-        return [
-            Route(
-                "POST", "/v1/encode", needs: .models,
-                .work(rule) { service, context, request in
-                    context.attempt { () throws(ServiceError) in
-                        try Call(service, context, request, rule).start()
-                    }
-                })
-        ]
+        return [Route("POST", "/v1/encode", needs: .models, .work(rule, respond))]
     }
 
-    /// One request, understood.
-    private struct Call {
-        let service: TokenService
-        let context: RequestContext
+    private static func respond(_ exchange: Exchange, _ work: WorkRequest) async throws(ServiceError) -> HTTPResponse {
+        let request = try Request(exchange, work)
+        let contract = request.contract
+        let images = try await EncodePipeline(
+            exchange: exchange, deadline: work.deadline, model: request.model, parameters: request.parameters,
+            body: request.body
+        ).run()
+        let body = try exchange.timed(\.postprocess) { () throws(ServiceError) in
+            let space = request.parameters.idSpace
+            switch request.output {
+            case MediaType.npy:
+                return Answers.tokenArray(
+                    try images.values(of: request.body.name), contract: contract, idSpace: space)
+            case MediaType.octets:
+                return Answers.tokenOctets(
+                    try images.values(of: request.body.name), contract: contract, idSpace: space)
+            default:
+                return Answers.tokens(
+                    images.all, named: request.body.name, model: request.model.id, contract: contract, idSpace: space)
+            }
+        }
+        guard request.output == MediaType.json else { return Responses.ok(request.output, body) }
+        return exchange.list(body, ListOutcome(of: images.all))
+    }
+
+    /// What is asked for.
+    private struct Request {
         let model: Engine.Model
         /// Of the options, not only of the model.
         let contract: TokenContract
         let parameters: EncodeParameters
         let body: PictureBody
+        /// The response's media type.
         let output: String
 
-        init(
-            _ service: TokenService, _ context: RequestContext, _ request: HTTPRequest, _ rule: BodyRule
-        ) throws(ServiceError) {
-            self.service = service
-            self.context = context
-            var (body, options) = try PictureBody.read(request, rule, service.configuration.limits)
+        init(_ exchange: Exchange, _ work: WorkRequest) throws(ServiceError) {
+            let service = exchange.service
+            let limits = service.configuration.limits
+            var (body, options) = try PictureBody.read(exchange.head, work, limits)
             model = try service.model(try options.string("model"))
-            context.use(model.contract)
+            exchange.use(model.contract)
             parameters = try EncodeParameters(reading: &options)
-            try body.readInput(&options, limits: service.configuration.limits)
+            try body.readInput(&options, limits: limits)
             try options.finish()
             self.body = body
             try parameters.check(for: model.contract)
             contract = parameters.contract(of: model.contract)
-            context.use(contract)
-            guard let output = MediaType.choose(rule.outputs, for: request.head.headers) else {
-                throw notAcceptable(rule.outputs, request.head.headers)
+            exchange.use(contract)
+            guard let output = MediaType.choose(work.rule.outputs, for: exchange.head.headers) else {
+                throw notAcceptable(work.rule.outputs, exchange.head.headers)
             }
             guard output == MediaType.json || !parameters.encode.wantsMargins else {
                 throw .badOption("margin", "\(output) has no place for it, expected Accept: \(MediaType.json)")
             }
             self.output = output
-        }
-
-        func start() throws(ServiceError) {
-            let encoding = Encoding(
-                service: service, context: context, model: model, parameters: parameters, body: body)
-            try encoding.start { results throws(ServiceError) in try finish(results) }
-        }
-
-        private func finish(_ results: [Result<EncodedImage, ServiceError>]) throws(ServiceError) {
-            let answer = try context.timed(\.postprocess) { () throws(ServiceError) in
-                let space = parameters.idSpace
-                switch output {
-                case MediaType.npy:
-                    return Answers.tokenArray(
-                        try allValues(of: results, in: body.name), contract: contract, idSpace: space)
-                case MediaType.octets:
-                    return Answers.tokenOctets(
-                        try allValues(of: results, in: body.name), contract: contract, idSpace: space)
-                default:
-                    return Answers.tokens(
-                        results, named: body.name, model: model.id, contract: contract, idSpace: space)
-                }
-            }
-            guard output == MediaType.json else { return context.send(Responses.ok(output, answer)) }
-            context.send(list: answer, ListOutcome(of: results))
         }
     }
 }

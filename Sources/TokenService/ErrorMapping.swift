@@ -54,7 +54,7 @@ extension ServiceError {
         case .draining: self = .draining
         case .unknownModel(let id): self = .unknownModel(id, known: [])
         case .expired: self = .expired
-        case .departed: self.init(499, "client_gone", "the client went away")
+        case .cancelled: self.init(499, "client_gone", "the client went away")
         case .tokenizer(let error): self.init(error)
         }
     }

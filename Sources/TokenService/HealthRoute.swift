@@ -6,10 +6,10 @@ import JSON
 enum HealthRoute {
     static let routes: [Route] =
         ["/health/live", "/livez"].map {
-            Route("GET", $0, access: .anyone, .immediate { service, _, _ in answer(live(service)) })
+            Route("GET", $0, access: .anyone, .immediate { answer(live($0.service)) })
         }
         + ["/health/ready", "/health", "/readyz", "/healthz"].map {
-            Route("GET", $0, access: .anyone, .immediate { service, _, _ in answer(ready(service)) })
+            Route("GET", $0, access: .anyone, .immediate { answer(ready($0.service)) })
         }
 
     /// What a probe found.

@@ -7,10 +7,10 @@ enum MetricsRoute {
     static let routes: [Route] = [
         Route(
             "GET", "/metrics", access: .scrapers,
-            .immediate { (service, _, _) in
+            .immediate { exchange in
                 HTTPResponse(
                     status: 200, headers: ["Content-Type": Registry.contentType, "Cache-Control": "no-store"],
-                    body: Array(service.metrics.text().utf8))
+                    body: Array(exchange.service.metrics.text().utf8))
             })
     ]
 }

@@ -4,8 +4,8 @@ import HTTPWire
 /// The contract of this interface: the repository's openapi.yaml, which the build puts into the executable.
 enum OpenAPIRoute {
     static let routes: [Route] = [
-        Route("GET", "/openapi.yaml", .immediate { _, _, _ in yaml }),
-        Route("GET", "/openapi.json", .immediate { _, _, _ in json }),
+        Route("GET", "/openapi.yaml", .immediate { _ in yaml }),
+        Route("GET", "/openapi.json", .immediate { _ in json }),
     ]
 
     // Each made when first asked for, its entity tag included.

@@ -68,20 +68,20 @@ package struct PictureBody: Sendable {
 
     /// The body, and where its options are: in the query of a raw one, in a form's fields, in JSON's members.
     static func read(
-        _ request: HTTPRequest, _ rule: BodyRule, _ limits: ServiceLimits
+        _ head: HTTPRequestHead, _ work: WorkRequest, _ limits: ServiceLimits
     ) throws(ServiceError) -> (PictureBody, OptionReader) {
-        switch rule.contentType(of: request.head) {
+        switch work.rule.contentType(of: head) {
         case MediaType.json:
-            return (PictureBody(pictures: .texts([])), OptionReader(json: try jsonObject(request)))
+            return (PictureBody(pictures: .texts([])), OptionReader(json: try jsonObject(head, work.body)))
         case MediaType.form:
-            try refuseQuery(request.head, "with a form options are its fields")
-            let form = try FormBody(request, limits)
+            try refuseQuery(head, "with a form options are its fields")
+            let form = try FormBody(HTTPRequest(head: head, body: work.body), limits)
             return (PictureBody(pictures: .form(form), name: FormBody.file), try OptionReader(form: form))
         default:
-            guard !request.body.isEmpty else {
+            guard !work.body.isEmpty else {
                 throw ServiceError(400, "empty_body", "the body is empty, expected a PNG or JPEG")
             }
-            return (PictureBody(pictures: .raw(request.body)), try OptionReader(query: request.head.query))
+            return (PictureBody(pictures: .raw(work.body)), try OptionReader(query: head.query))
         }
     }
 
@@ -146,9 +146,9 @@ package struct PictureBody: Sendable {
 /// The object that a JSON body is.
 ///
 /// - Throws: where it isn't one, or where options stand in the query, which JSON leaves no room for.
-func jsonObject(_ request: HTTPRequest) throws(ServiceError) -> JSONObject {
-    try refuseQuery(request.head, "with a JSON body options are its members")
-    return try jsonObject(request.body[...])
+func jsonObject(_ head: HTTPRequestHead, _ body: [UInt8]) throws(ServiceError) -> JSONObject {
+    try refuseQuery(head, "with a JSON body options are its members")
+    return try jsonObject(body[...])
 }
 
 /// The object that a JSON text is.
@@ -183,17 +183,20 @@ func checkImageCount(_ count: Int, name: String, _ limits: ServiceLimits) throws
     }
 }
 
-extension TokenService {
-    /// One picture of a request as the model takes it. On a preprocessing thread.
+extension Exchange {
+    /// One picture as the model takes it. On a preprocessing thread.
     func prepare(
         _ body: PictureBody, _ index: Int, options: PictureOptions, for model: Engine.Model
     ) throws(ServiceError) -> PreparedPicture {
-        do throws(ServiceError) {
-            return try Processing.prepare(
-                try body.bytes(index, configuration.limits), options: options,
-                preprocessing: model.contract.preprocessing, limits: configuration.limits, budget: budget)
-        } catch {
-            throw body.placed(error)
+        let limits = service.configuration.limits
+        return try timed(\.preprocess) { () throws(ServiceError) in
+            do throws(ServiceError) {
+                return try Processing.prepare(
+                    try body.bytes(index, limits), options: options, preprocessing: model.contract.preprocessing,
+                    limits: limits, budget: service.budget)
+            } catch {
+                throw body.placed(error)
+            }
         }
     }
 }

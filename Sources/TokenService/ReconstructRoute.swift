@@ -9,50 +9,31 @@ enum ReconstructRoute {
     static func routes(_ limits: ServiceLimits) -> [Route] {
         let rule = BodyRule(
             inputs: PictureBody.inputs(limits), assumed: MediaType.octets, outputs: [MediaType.png])
-        return [
-            Route(
-                "POST", "/v1/reconstruct", needs: .models,
-                .work(rule) { service, context, request in
-                    context.attempt { () throws(ServiceError) in
-                        try start(service, context, request, rule)
-                    }
-                })
-        ]
+        return [Route("POST", "/v1/reconstruct", needs: .models, .work(rule, respond))]
     }
 
-    private static func start(
-        _ service: TokenService, _ context: RequestContext, _ request: HTTPRequest, _ rule: BodyRule
-    ) throws(ServiceError) {
-        var (body, options) = try PictureBody.read(request, rule, service.configuration.limits)
+    private static func respond(_ exchange: Exchange, _ work: WorkRequest) async throws(ServiceError) -> HTTPResponse {
+        let service = exchange.service
+        let limits = service.configuration.limits
+        var (body, options) = try PictureBody.read(exchange.head, work, limits)
         let model = try service.model(try options.string("model"))
-        context.use(model.contract)
+        exchange.use(model.contract)
         var encode = EncodeParameters()
         try encode.readPicture(&options)
         var decode = DecodeParameters()
         try decode.readSampling(&options)
-        try body.readInput(&options, limits: service.configuration.limits)
+        try body.readInput(&options, limits: limits)
         try options.finish()
         try encode.check(for: model.contract)
-        context.use(encode.contract(of: model.contract))
+        exchange.use(encode.contract(of: model.contract))
         try decode.check(for: model.contract)
         guard body.count == 1 else {
             throw .badOption(body.name, "found \(body.count) pictures, expected one")
         }
-        let kind = WorkKind(.reconstruct, model: model.id, steps: decode.decode.steps)
-        try context.admit(1, of: kind, service.admission)
-        let picture = try context.timed(\.preprocess) { () throws(ServiceError) in
-            try service.prepare(body, 0, options: encode.picture, for: model)
-        }
-        let work = Job.Work.reconstruct(picture.image, encode.encode, decode.decode)
-        service.run(work, on: model, for: context) { outcome in
-            service.workers.run(urgent: true) {
-                context.attempt { () throws(ServiceError) in
-                    guard case .reconstruction(_, let image) = try outcome.get() else { throw .mixedUp }
-                    try context.send(
-                        context.timed(\.postprocess) { answer(image, reference: picture.image) })
-                }
-            }
-        }
+        let (picture, image) = try await ReconstructPipeline(
+            exchange: exchange, deadline: work.deadline, model: model, encode: encode, decode: decode, body: body
+        ).run()
+        return try exchange.timed(\.postprocess) { answer(image, reference: picture) }
     }
 
     private static func answer(_ image: RGBImage, reference: RGBImage) -> HTTPResponse {
@@ -61,6 +42,32 @@ enum ReconstructRoute {
             fields.append(("X-Tessera-SSIM", Answers.decimals(ssim)))
         }
         return Responses.ok(MediaType.png, encodePNG(image), fields)
+    }
+}
+
+/// A request's picture to tokens and back.
+struct ReconstructPipeline: Sendable {
+    let exchange: Exchange
+    let deadline: ContinuousClock.Instant
+    let model: Engine.Model
+    let encode: EncodeParameters
+    let decode: DecodeParameters
+    /// Of one picture.
+    let body: PictureBody
+
+    /// - Returns: the picture as the model saw it, and what it made of it.
+    func run() async throws(ServiceError) -> (picture: RGBImage, image: RGBImage) {
+        let kind = WorkKind(.reconstruct, model: model.id, steps: decode.decode.steps)
+        try exchange.admit(1, of: kind)
+        let picture = try exchange.prepare(body, 0, options: encode.picture, for: model).image
+        let (encodeOptions, decodeOptions) = (encode.encode, decode.decode)
+        let (tokens, image) = try await exchange.compute(kind, on: model, by: deadline) {
+            tokenizer throws(TokenizerError) in
+            let tokens = try tokenizer.encode(picture, options: encodeOptions)
+            return (tokens, try tokenizer.decode(tokens.ids, options: decodeOptions))
+        }
+        exchange.service.metrics.encoded(tokens, by: model)
+        return (picture, image)
     }
 }
 

@@ -2,8 +2,8 @@ import HTTPWire
 
 /// One row of the table: what answers a method at a path.
 struct Route: Sendable {
-    typealias Immediate = @Sendable (TokenService, HTTPRequestHead, _ id: String) throws(ServiceError) -> HTTPResponse
-    typealias Work = @Sendable (TokenService, RequestContext, HTTPRequest) -> Void
+    typealias Immediate = @Sendable (Exchange) throws(ServiceError) -> HTTPResponse
+    typealias Work = @Sendable (Exchange, WorkRequest) async throws(ServiceError) -> HTTPResponse
 
     enum Needs: Sendable {
         case nothing
@@ -20,16 +20,16 @@ struct Route: Sendable {
     }
 
     enum Action: Sendable {
-        /// Answers from what is known, without a body.
+        /// Responds from what is known, without a body, on the connection's queue.
         case immediate(Immediate)
-        /// Takes a body of one of `inputs` and a place in the queue; answers later.
+        /// Takes a body of one of the rule's inputs and a place in the queue; runs on the preprocessing threads.
         case work(BodyRule, Work)
     }
 
     let method: String
     /// As it is written in the table.
     let path: String
-    /// Segments; `{id}` stands for any one.
+    /// Segments; `{name}` stands for any one, the parameter of that name.
     let pattern: [Substring]
     let needs: Needs
     let access: Access
@@ -62,54 +62,67 @@ struct RouteTable: Sendable {
     let routes: [Route]
 
     enum Match: Sendable {
-        /// `parameter`: the segment that stands at `{id}`.
-        case route(Route, parameter: String)
+        case route(Route)
         /// OPTIONS at a path that exists.
         case options(allow: String)
     }
 
-    /// - Parameter pattern: becomes the path that the table has for this one, if it has one.
-    /// - Throws: 404, or 405 with the methods there are.
-    func match(_ head: HTTPRequestHead, pattern: inout String) throws(ServiceError) -> Match {
-        if head.path == "*" { return .options(allow: "GET, HEAD, POST, OPTIONS") }
+    /// What the table has for a request.
+    struct Lookup: Sendable {
+        /// A failure is 404, or 405 with the methods there are.
+        var match: Result<Match, ServiceError>
+        /// The path as the table has it; `nil`: none has this one.
+        var path: String?
+        /// Who may ask for the path, whether it exists or not.
+        var access = Route.Access.keyHolders
+        /// By name.
+        var parameters: [String: String] = [:]
+    }
+
+    func lookUp(_ head: HTTPRequestHead) -> Lookup {
+        if head.path == "*" { return Lookup(match: .success(.options(allow: "GET, HEAD, POST, OPTIONS"))) }
         let segments = head.path.split(separator: "/", omittingEmptySubsequences: false)
+        var lookup: Lookup?
         var methods: [String] = []
         for route in routes {
-            guard let parameter = Self.parameter(of: segments, in: route.pattern) else { continue }
-            pattern = route.path
+            guard let parameters = Self.parameters(of: segments, in: route.pattern) else { continue }
+            var found = lookup ?? Lookup(match: .success(.route(route)), path: route.path, access: route.access)
+            found.parameters = parameters
             if route.method == head.method || (head.method == "HEAD" && route.method == "GET") {
-                return .route(route, parameter: parameter)
+                found.match = .success(.route(route))
+                return found
             }
+            lookup = found
             methods += route.method == "GET" ? ["GET", "HEAD"] : [route.method]
         }
-        guard !methods.isEmpty else {
-            throw ServiceError(404, "not_found", "there is no route '\(shortened(head.path))'")
+        guard var lookup else {
+            return Lookup(
+                match: .failure(
+                    ServiceError(404, "not_found", "there is no route '\(shortened(head.path))'")))
         }
         let allow = (methods + ["OPTIONS"]).joined(separator: ", ")
-        if head.method == "OPTIONS" { return .options(allow: allow) }
-        throw ServiceError(
-            405, "method_not_allowed", "'\(shortened(head.path))' has no \(shortened(head.method)); allowed: \(allow)",
-            allow: allow)
+        if head.method == "OPTIONS" {
+            lookup.match = .success(.options(allow: allow))
+        } else {
+            let found = "'\(shortened(head.path))' has no \(shortened(head.method))"
+            lookup.match = .failure(
+                ServiceError(405, "method_not_allowed", "\(found); allowed: \(allow)", allow: allow))
+        }
+        return lookup
     }
 
-    /// Who may ask for a path, whether it exists or not.
-    func access(to path: String) -> Route.Access {
-        let segments = path.split(separator: "/", omittingEmptySubsequences: false)
-        return routes.first { Self.parameter(of: segments, in: $0.pattern) != nil }?.access ?? .keyHolders
-    }
-
-    /// - Returns: what stands at `{id}`, "" where the pattern has none; `nil` where the path is another.
-    private static func parameter(of segments: [Substring], in pattern: [Substring]) -> String? {
+    /// - Returns: `nil` where the path is another.
+    private static func parameters(of segments: [Substring], in pattern: [Substring]) -> [String: String]? {
         guard segments.count == pattern.count else { return nil }
-        var parameter = ""
+        var parameters: [String: String] = [:]
         for (segment, expected) in zip(segments, pattern) {
-            if expected == "{id}", !segment.isEmpty {
-                parameter = String(segment)
+            if expected.hasPrefix("{"), !segment.isEmpty {
+                parameters[String(expected.dropFirst().dropLast())] = String(segment)
             } else if segment != expected {
                 return nil
             }
         }
-        return parameter
+        return parameters
     }
 }
 

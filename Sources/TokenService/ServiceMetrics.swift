@@ -99,7 +99,7 @@ final class ServiceMetrics: Sendable {
     /// What a scraper reads.
     func text() -> String {
         for model in engine.models {
-            for operation in Operation.allCases { _ = images[model.id, operation.rawValue] }
+            for operation in WorkKind.Operation.allCases { _ = images[model.id, operation.rawValue] }
         }
         return registry.text()
     }
@@ -108,41 +108,34 @@ final class ServiceMetrics: Sendable {
 // MARK: - What happens
 
 extension ServiceMetrics {
-    /// What a request's answer came to.
-    ///
-    /// - Parameters:
-    ///   - route: a pattern of the table, or `otherRoute`.
-    ///   - start: when the request was whole.
-    ///   - refusal: the error that the answer tells.
-    func answered(
-        _ route: String, _ status: Int, since start: ContinuousClock.Instant, refusal: ServiceError? = nil,
-        _ timings: Timings? = nil
-    ) {
-        let answer = Answer(route: route, status: status)
+    /// A response goes out.
+    func responded(_ record: ResponseRecord, _ status: Int) {
+        if record.isOfWire {
+            requests[Self.otherRoute, "\(status)"].add()
+            if [429, 503].contains(status), let refusal = record.refusal { rejected[refusal.code].add() }
+            return
+        }
+        let answer = Answer(route: record.route ?? Self.otherRoute, status: record.status(of: status))
         let (count, duration) = answers.withLock { answers in
             if let known = answers[answer] { return known }
-            let new = (count: requests[route, "\(status)"], duration: durations[route])
+            let new = (count: requests[answer.route, "\(answer.status)"], duration: durations[answer.route])
             answers[answer] = new
             return new
         }
         count.add()
-        duration.observe(.now - start)
-        if let refusal, status == refusal.status, [429, 503, 504].contains(status) { rejected[refusal.code].add() }
-        guard let timings else { return }
+        duration.observe(.now - record.start)
+        if let refusal = record.refusal, answer.status == refusal.status, [429, 503, 504].contains(answer.status) {
+            rejected[refusal.code].add()
+        }
+        let timings = record.timings
         let spans = [
             ("preprocess", timings.preprocess), ("inference", timings.inference), ("postprocess", timings.postprocess),
         ]
         for (stage, span) in spans where span > .zero { stages[stage].observe(span) }
     }
 
-    /// The wire refused something before it was a request.
-    func refusedOnWire(_ refusal: ServiceError) {
-        requests[Self.otherRoute, "\(refusal.status)"].add()
-        if [429, 503].contains(refusal.status) { rejected[refusal.code].add() }
-    }
-
-    /// A client went away while its request was being worked on.
-    func abandoned() {
+    /// A client disconnected while its request was being worked on.
+    func requestCancelled() {
         cancelled.add()
     }
 
@@ -155,21 +148,21 @@ extension ServiceMetrics {
         }
     }
 
-    /// What became of a job. On the engine's thread, mostly.
-    func ended(_ work: Job.Work, on model: Engine.Model, _ outcome: Job.Outcome) {
+    /// A job has ended. On the engine's thread, mostly.
+    ///
+    /// - Parameter operation: `nil`: it was no image's.
+    func ended<Output>(_ operation: WorkKind.Operation?, on model: Engine.Model, _ outcome: Job.Outcome<Output>) {
         switch outcome.result {
         case .failure(.loading), .failure(.failed), .failure(.draining), .failure(.unknownModel): return
-        case .success, .failure(.expired), .failure(.departed), .failure(.tokenizer): queued.observe(outcome.queued)
+        case .success, .failure(.expired), .failure(.cancelled), .failure(.tokenizer):
+            queued.observe(outcome.queued)
         }
-        guard case .success(let output) = outcome.result, let operation = Operation(work) else { return }
+        guard case .success = outcome.result, let operation else { return }
         images[model.id, operation.rawValue].add()
-        switch output {
-        case .tokens(let tokens), .reconstruction(let tokens, _): note(tokens, of: model)
-        case .image, .codebook: break
-        }
     }
 
-    private func note(_ tokens: TokenSequence, of model: Engine.Model) {
+    /// A model has made an image's tokens.
+    func encoded(_ tokens: TokenSequence, by model: Engine.Model) {
         if let values = tokens.margins { margins[model.id].observe(values) }
         // What an earlier model finishes after a reload doesn't count: the window tells of the one that is served.
         guard engine.models.contains(model) else { return }
@@ -181,20 +174,6 @@ extension ServiceMetrics {
                 windows[model.id] = Window(contract: fingerprint, codes: codes)
             }
             windows[model.id]?.codes.add(tokens.ids)
-        }
-    }
-
-    private enum Operation: String, CaseIterable {
-        case encode, decode, reconstruct
-
-        /// `nil` for work without an image.
-        init?(_ work: Job.Work) {
-            switch work {
-            case .encode: self = .encode
-            case .decode: self = .decode
-            case .reconstruct: self = .reconstruct
-            case .codebook: return nil
-            }
         }
     }
 }

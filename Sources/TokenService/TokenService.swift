@@ -5,8 +5,8 @@ import TokenizerCore
 
 /// Everything between HTTP and the engine.
 ///
-/// A request's way: head -> route -> a place in `Admission` -> body -> preprocessing thread -> engine's thread ->
-/// preprocessing thread -> answer. No step waits for a later one.
+/// A request's way is an `Exchange`: head -> route -> body -> a place in `Admission` -> the route's function on a
+/// preprocessing thread, which waits for the engine's thread -> response.
 public final class TokenService: HTTPHandler {
     public static let version = "0.1.0"
 
@@ -19,10 +19,10 @@ public final class TokenService: HTTPHandler {
     /// Codebooks in the making: one, for each may take gigabytes.
     let codebooks = Admission(capacity: 1)
     let metrics: ServiceMetrics
-    private let deadlines: Deadlines
+    let deadlines: Deadlines
+    let routes: RouteTable
+    let crossOrigin: CrossOrigin
     private let lifecycle = Lifecycle()
-    private let routes: RouteTable
-    private let crossOrigin: CrossOrigin
 
     public init(configuration: ServiceConfiguration = ServiceConfiguration()) {
         self.configuration = configuration
@@ -64,105 +64,41 @@ public final class TokenService: HTTPHandler {
 
     // MARK: - HTTPHandler
 
-    public func disposition(of head: HTTPRequestHead) -> HTTPDisposition { disposition(of: head, from: nil) }
-
-    func disposition(of head: HTTPRequestHead, from peer: String?) -> HTTPDisposition {
-        let start = ContinuousClock.now
-        let id = Responses.requestID(head)
-        var path = ServiceMetrics.otherRoute
-        var refusal: ServiceError?
-        var response: HTTPResponse
-        do throws(ServiceError) {
-            let disposition = try disposition(of: head, id: id, &path)
-            guard case .answer(let answer) = disposition else { return disposition }
-            response = answer
-        } catch {
-            refusal = error
-            response = stamped(Responses.error(error, id: id, path: head.path), id: id)
-        }
-        metrics.answered(path, response.status, since: start, refusal: refusal)
-        crossOrigin.stamp(&response, for: head)
-        log(AccessLog.Line(id: id, peer: peer, head: head, response, since: start), refusal)
-        return .answer(response)
+    public func begin(_ head: HTTPRequestHead, peer: String?) -> HTTPDecision {
+        Exchange(self, head, peer: peer).begin()
     }
 
-    private func disposition(
-        of head: HTTPRequestHead, id: String, _ path: inout String
-    ) throws(ServiceError) -> HTTPDisposition {
-        if let preflight = crossOrigin.preflight(head) { return .answer(stamped(preflight, id: id)) }
-        // Before anything else is told, whether there is such a route included.
-        try checkKey(of: head)
-        switch try routes.match(head, pattern: &path) {
-        case .options(let allow):
-            return .answer(stamped(HTTPResponse(status: 204, headers: ["Allow": allow]), id: id))
-        case .route(let route, let parameter):
-            try checkNeeds(route)
-            switch route.action {
-            case .immediate(let answer):
-                return .answer(stamped(try answer(self, head, parameter).conditional(on: head), id: id))
-            case .work(let rule, _):
-                let limit = try rule.check(head)
-                _ = try timeout(of: head)
-                // The cheapest moment to refuse: nothing of the body has been taken.
-                guard !admission.isFull else { throw .queueFull(admission) }
-                return .collect(limit: limit)
-            }
-        }
-    }
-
-    public func handle(_ request: HTTPRequest, answer: HTTPAnswer) {
-        let start = ContinuousClock.now
-        let id = Responses.requestID(request.head)
-        var path = ServiceMetrics.otherRoute
-        do throws(ServiceError) {
-            guard case .route(let route, _) = try routes.match(request.head, pattern: &path),
-                case .work(_, let work) = route.action
-            else { throw ServiceError(404, "not_found", "there is no such route") }
-            let deadline = ContinuousClock.now + (try timeout(of: request.head))
-            guard let reservation = admission.reserve(1) else { throw .queueFull(admission) }
-            let context = RequestContext(
-                head: request.head, id: id, deadline: deadline, reservation: reservation, answer: answer,
-                deadlines: deadlines, lifecycle: lifecycle, route: path, metrics: metrics,
-                bodyBytes: request.body.count, crossOrigin: crossOrigin, log: configuration.accessLog)
-            let ticket = context.ticket
-            answer.onAbandon { [weak engine, metrics] in
-                metrics.abandoned()
-                ticket.leave()
-                engine?.sweep()
-            }
-            workers.run { [self] in
-                context.attempt { () throws(ServiceError) in try context.checkAlive() }
-                if !ticket.isGone { work(self, context, request) }
-            }
-        } catch {
-            metrics.answered(path, error.status, since: start, refusal: error)
-            var response = stamped(Responses.error(error, id: id, path: request.head.path), id: id)
-            crossOrigin.stamp(&response, for: request.head)
-            var line = AccessLog.Line(id: id, peer: answer.peer, head: request.head, response, since: start)
-            line.bytesIn = request.body.count
-            log(line, error)
-            answer.send(response)
-        }
-    }
-
-    public func response(to error: HTTPWireError) -> HTTPResponse { response(to: error, of: nil, from: nil) }
-
-    /// - Parameter head: of the refused request, where that much of it was good.
-    func response(to error: HTTPWireError, of head: HTTPRequestHead?, from peer: String?) -> HTTPResponse {
-        let start = ContinuousClock.now
+    public func response(to error: HTTPWireError, head: HTTPRequestHead?, peer: String?) -> HTTPResponse {
         let id = head.map(Responses.requestID) ?? Responses.newID()
         let refusal = ServiceError(error)
-        metrics.refusedOnWire(refusal)
-        var response = stamped(Responses.error(refusal, id: id, path: head?.path ?? ""), id: id)
-        crossOrigin.stamp(&response, for: head)
-        log(AccessLog.Line(id: id, peer: peer, head: head, response, since: start), refusal)
-        return response
+        let access = head.map { routes.lookUp($0).access } ?? .keyHolders
+        return finish(
+            Responses.error(refusal, id: id, path: head?.path ?? ""),
+            ResponseRecord(
+                id: id, head: head, peer: peer, access: access, refusal: refusal, code: refusal.code, isOfWire: true))
     }
-
-    public func policy(for peer: String?) -> any HTTPPolicy { PeerPolicy(service: self, peer: peer) }
 
     public func started(_ server: HTTPServer) {
         metrics.watch(server)
+    }
+
+    /// The one way out of the service: the fields that every response has, its counts, and its line in the log.
+    ///
+    /// - Parameter release: gives the request's places back; before the client has its response.
+    func finish(_ response: HTTPResponse, _ record: ResponseRecord, release: () -> Void = {}) -> HTTPResponse {
+        var response = response
+        Responses.stamp(&response, id: record.id, lifecycle.phase, record.timings)
+        crossOrigin.stamp(&response, for: record.head)
+        metrics.responded(record, response.status)
+        release()
+        log(record, response)
+        return response
+    }
+
+    private func log(_ record: ResponseRecord, _ response: HTTPResponse) {
+        guard let log = configuration.accessLog else { return }
+        if !log.includesProbes, record.head != nil, record.access == .anyone { return }
+        log.write(record, response)
     }
 
     // MARK: - What routes use
@@ -184,30 +120,16 @@ public final class TokenService: HTTPHandler {
         return only
     }
 
-    private func stamped(_ response: HTTPResponse, id: String) -> HTTPResponse {
-        var response = response
-        Responses.stamp(&response, id: id, lifecycle.phase)
-        return response
-    }
-
-    private func log(_ line: AccessLog.Line, _ refusal: ServiceError?) {
-        guard let log = configuration.accessLog else { return }
-        if !log.includesProbes, let head = line.head, routes.access(to: head.path) == .anyone { return }
-        var line = line
-        line.code = refusal?.code
-        log.write(line)
-    }
-
-    private func checkKey(of head: HTTPRequestHead) throws(ServiceError) {
+    func checkKey(of head: HTTPRequestHead, for access: Route.Access) throws(ServiceError) {
         guard let keys = configuration.keys else { return }
-        switch routes.access(to: head.path) {
+        switch access {
         case .anyone: return
         case .scrapers where !configuration.metricsNeedKey: return
         case .scrapers, .keyHolders: try keys.check(head.headers)
         }
     }
 
-    private func checkNeeds(_ route: Route) throws(ServiceError) {
+    func checkNeeds(of route: Route) throws(ServiceError) {
         guard route.needs == .models else { return }
         if lifecycle.phase == .closed { throw .draining }
         switch engine.state {
@@ -231,19 +153,5 @@ public final class TokenService: HTTPHandler {
                 "\(name) is '\(shortened(text))', expected an integer in 1...999999999", param: name)
         }
         return min(configuration.requestTimeout, .milliseconds(milliseconds))
-    }
-}
-
-/// The service's decisions for one connection, whose other end its log names.
-private struct PeerPolicy: HTTPPolicy {
-    let service: TokenService
-    let peer: String?
-
-    func disposition(of head: HTTPRequestHead) -> HTTPDisposition { service.disposition(of: head, from: peer) }
-
-    func response(to error: HTTPWireError) -> HTTPResponse { service.response(to: error, of: nil, from: peer) }
-
-    func response(to error: HTTPWireError, of head: HTTPRequestHead) -> HTTPResponse {
-        service.response(to: error, of: head, from: peer)
     }
 }

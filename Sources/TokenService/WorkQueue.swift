@@ -3,8 +3,11 @@ import Synchronization
 
 /// Runs bodies on at most `width` threads, first come first served, urgent ones before others.
 ///
-/// It has no bound of its own: whoever puts work here holds places of `Admission`.
-final class WorkQueue: Sendable {
+/// As the executor of requests' tasks it takes what goes on as urgent, so that what has begun ends soon and gives its
+/// memory and places back; a task that begins something new waits with `turn` until those before it have begun.
+///
+/// It has no bound of its own: tasks here hold places of `Admission`.
+final class WorkQueue: TaskExecutor {
     /// First in, first out. It keeps nothing of what has been taken out.
     struct Waiting {
         private var bodies: [(@Sendable () -> Void)?] = []
@@ -52,6 +55,16 @@ final class WorkQueue: Sendable {
             return true
         }
         if starts { queue.async { self.work() } }
+    }
+
+    func enqueue(_ job: consuming ExecutorJob) {
+        let job = UnownedJob(job)
+        run(urgent: true) { job.runSynchronously(on: self.asUnownedTaskExecutor()) }
+    }
+
+    /// Returns when a thread is free for something new, in the order of the calls.
+    func turn() async {
+        await withCheckedContinuation { continuation in run { continuation.resume() } }
     }
 
     private func work() {

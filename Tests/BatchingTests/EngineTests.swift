@@ -9,7 +9,7 @@ import TokenizerCore
 private struct Rig {
     let engine: Engine
     let gate = Gate()
-    let outcomes = Inbox<(name: String, outcome: Job.Outcome)>()
+    let outcomes = Inbox<(name: String, outcome: TestOutcome)>()
 
     init(maxBatch: Int = 8) throws {
         engine = Engine(maxBatch: maxBatch)
@@ -26,12 +26,14 @@ private struct Rig {
     }
 
     func submit(
-        _ name: String, _ work: Job.Work, model: String = "a", deadline: ContinuousClock.Instant? = nil,
-        ticket: Ticket = Ticket()
+        _ name: String, _ work: TestWork, model: String = "a", deadline: ContinuousClock.Instant? = nil,
+        cancellation: Cancellation = Cancellation()
     ) {
         let outcomes = outcomes
         engine.submit(
-            Job(model: self.model(model), work: work, deadline: deadline, ticket: ticket) { outcomes.put((name, $0)) })
+            Job(model: self.model(model), work: work, deadline: deadline, cancellation: cancellation) {
+                outcomes.put((name, $0))
+            })
     }
 
     /// The engine's model of that name, or one that it hasn't.
@@ -50,7 +52,7 @@ private struct Rig {
     }
 }
 
-private func described(_ result: Result<Job.Output, EngineFailure>) -> String {
+private func described(_ result: Result<TestWork.Output, EngineFailure>) -> String {
     switch result {
     case .success(.tokens(let tokens)): "tokens \(tokens.ids)"
     case .success(.image(let image)): "image \(image.pixels[0])"
@@ -95,19 +97,19 @@ private func described(_ result: Result<Job.Output, EngineFailure>) -> String {
         rig.end()
     }
 
-    @Test func dropsExpiredAndDepartedWhileItIsBusy() throws {
+    @Test func dropsExpiredAndCancelledWhileItIsBusy() throws {
         let rig = try Rig()
         rig.gate.close()
         rig.submit("busy", .encode(picture(1), EncodeOptions()))
         #expect(rig.gate.awaitArrival())
-        let ticket = Ticket()
+        let cancellation = Cancellation()
         rig.submit("late", .encode(picture(2), EncodeOptions()), deadline: .now - .seconds(1))
-        rig.submit("gone", .encode(picture(3), EncodeOptions()), ticket: ticket)
+        rig.submit("gone", .encode(picture(3), EncodeOptions()), cancellation: cancellation)
         rig.submit("stays", .encode(picture(4), EncodeOptions()))
         #expect(rig.engine.waiting == 3)
-        ticket.leave()
+        cancellation.cancel()
         rig.engine.sweep()
-        #expect(rig.results(2) == ["late": "expired", "gone": "departed"])
+        #expect(rig.results(2) == ["late": "expired", "gone": "cancelled"])
         #expect(rig.engine.waiting == 1)
         rig.gate.open()
         let results = rig.results(2)
@@ -116,20 +118,20 @@ private func described(_ result: Result<Job.Output, EngineFailure>) -> String {
         rig.end()
     }
 
-    @Test func dropsTheDepartedOfABatchThatHasBegun() throws {
+    @Test func dropsTheCancelledOfABatchThatHasBegun() throws {
         let rig = try Rig()
-        let ticket = Ticket()
+        let cancellation = Cancellation()
         rig.gate.close()
         rig.submit("hold", .encode(picture(1), EncodeOptions()))
         #expect(rig.gate.awaitArrival())
         rig.submit("first", .encode(picture(2), EncodeOptions()))
-        rig.submit("second", .encode(picture(3), EncodeOptions()), ticket: ticket)
+        rig.submit("second", .encode(picture(3), EncodeOptions()), cancellation: cancellation)
         rig.gate.close()
         rig.gate.open()
         #expect(rig.gate.awaitArrival())
-        ticket.leave()
+        cancellation.cancel()
         rig.gate.open()
-        #expect(rig.results(3) == ["hold": "tokens [1, 3]", "first": "tokens [2, 3]", "second": "departed"])
+        #expect(rig.results(3) == ["hold": "tokens [1, 3]", "first": "tokens [2, 3]", "second": "cancelled"])
         rig.end()
     }
 
@@ -266,15 +268,15 @@ private func described(_ result: Result<Job.Output, EngineFailure>) -> String {
 
     @Test func deadlinesSpareTheRestOfARequestThatHasBegun() throws {
         let rig = try Rig()
-        let ticket = Ticket()
+        let cancellation = Cancellation()
         let deadline = ContinuousClock.now + .seconds(1)
         rig.gate.close()
-        rig.submit("first", .encode(picture(1), EncodeOptions()), deadline: deadline, ticket: ticket)
+        rig.submit("first", .encode(picture(1), EncodeOptions()), deadline: deadline, cancellation: cancellation)
         try #require(rig.gate.awaitArrival())
-        rig.submit("second", .encode(picture(2), EncodeOptions()), deadline: deadline, ticket: ticket)
+        rig.submit("second", .encode(picture(2), EncodeOptions()), deadline: deadline, cancellation: cancellation)
         rig.submit("other", .encode(picture(3), EncodeOptions()), deadline: deadline)
         Thread.sleep(until: Date() + max(0, (deadline - .now) / .seconds(1)) + 0.01)
-        #expect(!ticket.expire())
+        #expect(!cancellation.expire())
         rig.engine.sweep()
         #expect(rig.results(1) == ["other": "expired"])
         rig.gate.open()

@@ -143,7 +143,7 @@ struct SideBySideTests {
     /// One job by itself runs on the model; those of a batch run on replicas, two at once, and one that fails harms no other.
     @Test func aBatchRunsOnReplicas() throws {
         let engine = Engine(maxBatch: 4)
-        let settled = Inbox<Engine.State>(), outcomes = Inbox<(UInt8, Job.Outcome)>()
+        let settled = Inbox<Engine.State>(), outcomes = Inbox<(UInt8, TestOutcome)>()
         let here = Mutex(0), both = DispatchSemaphore(value: 0), gate = Gate()
         engine.whenSettled { settled.put($0) }
         engine.start {
@@ -192,7 +192,7 @@ struct SideBySideTests {
     @Test(arguments: [(2, 2), (3, 2), (4, 4), (5, 3), (9, 8), (3, 5)])
     func noReplicaRunsTwiceAtOnce(images: Int, replicas: Int) throws {
         let engine = Engine(maxBatch: images)
-        let settled = Inbox<Engine.State>(), outcomes = Inbox<Job.Outcome>()
+        let settled = Inbox<Engine.State>(), outcomes = Inbox<TestOutcome>()
         let gate = Gate()
         let rendezvous = Rendezvous(items: images, width: min(images, replicas))
         engine.whenSettled { settled.put($0) }

@@ -8,7 +8,7 @@ private struct Item: PlannerEntry, Sendable {
     var model: String
     var arrival: ContinuousClock.Instant
     var deadline: ContinuousClock.Instant?
-    var isDeparted = false
+    var isCancelled = false
     var isUnderWay = false
 }
 
@@ -17,11 +17,11 @@ private let origin = ContinuousClock.now
 private func at(_ milliseconds: Int) -> ContinuousClock.Instant { origin.advanced(by: .milliseconds(milliseconds)) }
 
 private func item(
-    _ name: String, _ arrival: Int, deadline: Int? = nil, isDeparted: Bool = false, isUnderWay: Bool = false
+    _ name: String, _ arrival: Int, deadline: Int? = nil, isCancelled: Bool = false, isUnderWay: Bool = false
 ) -> Item {
     Item(
         name: name, model: String(name.prefix(1)), arrival: at(arrival), deadline: deadline.map(at),
-        isDeparted: isDeparted, isUnderWay: isUnderWay)
+        isCancelled: isCancelled, isUnderWay: isUnderWay)
 }
 
 /// "run a1 a2", "wait 30" or "idle", then what was dropped.
@@ -33,7 +33,7 @@ private func described(_ plan: Planner<Item>.Plan) -> String {
     case .idle: words = ["idle"]
     }
     if !plan.expired.isEmpty { words += ["expired"] + plan.expired.map(\.name) }
-    if !plan.departed.isEmpty { words += ["departed"] + plan.departed.map(\.name) }
+    if !plan.cancelled.isEmpty { words += ["cancelled"] + plan.cancelled.map(\.name) }
     return words.joined(separator: " ")
 }
 
@@ -85,12 +85,12 @@ private let rows = [
         why: "what is under way doesn't expire, nor wakes for its deadline", delay: 50,
         items: [item("a1", 0, deadline: 20, isUnderWay: true)], decisions: [(6, "wait 50"), (50, "run a1")]),
     Row(
-        why: "departed entries make no room in a batch", maxBatch: 2,
-        items: [item("a1", 0, isDeparted: true), item("a2", 1), item("a3", 2)],
-        decisions: [(5, "run a2 a3 departed a1"), (5, "idle")]),
+        why: "cancelled entries make no room in a batch", maxBatch: 2,
+        items: [item("a1", 0, isCancelled: true), item("a2", 1), item("a3", 2)],
+        decisions: [(5, "run a2 a3 cancelled a1"), (5, "idle")]),
     Row(
-        why: "departed counts before expired", items: [item("a1", 0, deadline: 1, isDeparted: true)],
-        decisions: [(5, "idle departed a1")]),
+        why: "cancelled counts before expired", items: [item("a1", 0, deadline: 1, isCancelled: true)],
+        decisions: [(5, "idle cancelled a1")]),
 ]
 
 @Test(arguments: rows)
@@ -113,12 +113,12 @@ private func plans(row: Row) {
 
 @Test func sweepingLeavesTheRestInOrder() {
     var planner = Planner<Item>()
-    for entry in [item("a1", 0), item("a2", 0, deadline: 3), item("a3", 0, isDeparted: true), item("a4", 0)] {
+    for entry in [item("a1", 0), item("a2", 0, deadline: 3), item("a3", 0, isCancelled: true), item("a4", 0)] {
         planner.add(entry)
     }
     let dropped = planner.sweep(now: at(5))
     #expect(dropped.expired.map(\.name) == ["a2"])
-    #expect(dropped.departed.map(\.name) == ["a3"])
+    #expect(dropped.cancelled.map(\.name) == ["a3"])
     #expect(planner.count == 2)
     #expect(planner.removeAll().map(\.name) == ["a1", "a4"])
     #expect(planner.isEmpty)

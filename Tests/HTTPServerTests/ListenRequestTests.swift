@@ -82,10 +82,12 @@ private let hasIPv6: Bool = {
 @Suite(.serialized) struct FamilyTests {
     /// Answers whom it speaks to.
     private final class Handler: HTTPHandler {
-        func disposition(of head: HTTPRequestHead) -> HTTPDisposition { .collect(limit: 0) }
-        func response(to error: HTTPWireError) -> HTTPResponse { HTTPResponse(status: error.status) }
-        func handle(_ request: HTTPRequest, answer: HTTPAnswer) {
-            answer.send(HTTPResponse(status: 200, body: Array((answer.peer ?? "none").utf8)))
+        func begin(_ head: HTTPRequestHead, peer: String?) -> HTTPDecision {
+            .respond(HTTPResponse(status: 200, body: Array((peer ?? "none").utf8)))
+        }
+
+        func response(to error: HTTPWireError, head: HTTPRequestHead?, peer: String?) -> HTTPResponse {
+            HTTPResponse(status: error.status)
         }
     }
 

@@ -180,33 +180,35 @@ struct ListenAddressTests {
 /// Whom a handler is told that it speaks to.
 @Suite(.serialized) struct PeerTests {
     private final class Handler: HTTPHandler {
-        func disposition(of head: HTTPRequestHead) -> HTTPDisposition { .collect(limit: 1 << 20) }
-        func response(to error: HTTPWireError) -> HTTPResponse { HTTPResponse(status: error.status) }
-        func policy(for peer: String?) -> any HTTPPolicy { Policy(peer: peer) }
+        func begin(_ head: HTTPRequestHead, peer: String?) -> HTTPDecision {
+            guard head.path == "/refuse" else { return .collect(limit: 1 << 20, Exchange(head, peer)) }
+            return .respond(HTTPResponse(status: 404, body: Array("head \(peer ?? "nobody")".utf8)))
+        }
 
-        func handle(_ request: HTTPRequest, answer: HTTPAnswer) {
-            if request.head.path == "/drop" { return }
-            answer.send(HTTPResponse(status: 200, body: Array("answer \(answer.peer ?? "nobody")".utf8)))
+        func response(to error: HTTPWireError, head: HTTPRequestHead?, peer: String?) -> HTTPResponse {
+            HTTPResponse(status: error.status, body: Array("wire \(head?.path ?? "none") \(peer ?? "nobody")".utf8))
         }
     }
 
-    private struct Policy: HTTPPolicy {
+    private final class Exchange: HTTPExchange {
+        let head: HTTPRequestHead
         let peer: String?
 
-        func disposition(of head: HTTPRequestHead) -> HTTPDisposition {
-            guard head.path == "/refuse" else { return .collect(limit: 1 << 20) }
-            return .answer(HTTPResponse(status: 404, body: Array("head \(peer ?? "nobody")".utf8)))
+        init(_ head: HTTPRequestHead, _ peer: String?) {
+            self.head = head
+            self.peer = peer
         }
 
-        func response(to error: HTTPWireError) -> HTTPResponse { response(error.status, "none") }
-
-        func response(to error: HTTPWireError, of head: HTTPRequestHead) -> HTTPResponse {
-            response(error.status, head.path)
+        func run(body: [UInt8], responder: HTTPResponder) {
+            if head.path == "/drop" { return }
+            responder.send(HTTPResponse(status: 200, body: Array("answer \(peer ?? "nobody")".utf8)))
         }
 
-        private func response(_ status: Int, _ path: String) -> HTTPResponse {
-            HTTPResponse(status: status, body: Array("wire \(path) \(peer ?? "nobody")".utf8))
+        func response(to error: HTTPWireError) -> HTTPResponse {
+            Handler().response(to: error, head: head, peer: peer)
         }
+
+        func cancel() {}
     }
 
     @Test(arguments: ["127.0.0.1:0", "unix"]) func isNamedToAll(listen: String) async throws {

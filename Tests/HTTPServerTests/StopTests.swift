@@ -186,16 +186,36 @@ private final class BusyHandler: HTTPHandler {
     func awaitArrival() { arrived.wait() }
     func goOn() { goesOn.signal() }
 
-    func disposition(of head: HTTPRequestHead) -> HTTPDisposition { .collect(limit: 1 << 20) }
-    func response(to error: HTTPWireError) -> HTTPResponse { HTTPResponse(status: error.status) }
-
-    func handle(_ request: HTTPRequest, answer: HTTPAnswer) {
-        if request.head.path == "/busy" {
-            arrived.signal()
-            goesOn.wait()
-        }
-        answer.send(HTTPResponse(status: 200, body: Array(request.head.path.utf8)))
+    func begin(_ head: HTTPRequestHead, peer: String?) -> HTTPDecision {
+        .collect(limit: 1 << 20, BusyExchange(head.path, self))
     }
+
+    func response(to error: HTTPWireError, head: HTTPRequestHead?, peer: String?) -> HTTPResponse {
+        HTTPResponse(status: error.status)
+    }
+
+    func block() {
+        arrived.signal()
+        goesOn.wait()
+    }
+}
+
+private final class BusyExchange: HTTPExchange {
+    private let path: String
+    private let handler: BusyHandler
+
+    init(_ path: String, _ handler: BusyHandler) {
+        self.path = path
+        self.handler = handler
+    }
+
+    func run(body: [UInt8], responder: HTTPResponder) {
+        if path == "/busy" { handler.block() }
+        responder.send(HTTPResponse(status: 200, body: Array(path.utf8)))
+    }
+
+    func response(to error: HTTPWireError) -> HTTPResponse { HTTPResponse(status: error.status) }
+    func cancel() {}
 }
 
 /// A stop that has begun when this is made: nothing more is accepted.

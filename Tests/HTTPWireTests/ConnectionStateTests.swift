@@ -210,7 +210,7 @@ struct EndTests {
         #expect(bench.requests.count == 2)
         bench.answer(ok)
         #expect(bench.statuses == [200, 200])
-        #expect(bench.isClosed && !bench.wasAbandoned)
+        #expect(bench.isClosed && !bench.wasCancelled)
     }
 
     @Test func aHalfClosedClientIsProbedOnce() {
@@ -238,22 +238,22 @@ struct EndTests {
         #expect(bench.statuses == [200])
     }
 
-    @Test func aVanishedClientsRequestIsAbandoned() {
+    @Test func theRequestOfADisconnectedClientIsCancelled() {
         var bench = Bench()
         bench.send(get)
-        bench.perform(bench.state.peerVanished())
-        #expect(bench.wasAbandoned && bench.isClosed)
+        bench.perform(bench.state.peerDisconnected())
+        #expect(bench.wasCancelled && bench.isClosed)
         bench.answer(ok)
         #expect(bench.output.isEmpty)
     }
 
-    @Test func aClientThatVanishesLaterAbandonsNothing() {
+    @Test func aDisconnectDuringTheResponseCancelsNothing() {
         var bench = Bench()
         bench.takesBytes = false
         bench.send(get)
         bench.answer(ok)
-        bench.perform(bench.state.peerVanished())
-        #expect(bench.isClosed && !bench.wasAbandoned)
+        bench.perform(bench.state.peerDisconnected())
+        #expect(bench.isClosed && !bench.wasCancelled)
     }
 
     @Test func drainClosesAnIdleConnectionSoon() {

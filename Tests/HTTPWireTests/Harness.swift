@@ -1,12 +1,12 @@
 import HTTPWire
 
-/// Accepts every request up to a limit, or answers the paths it is told to.
-struct TestPolicy: HTTPPolicy {
+/// Accepts every request up to a limit, or responds at once to the paths it is told to.
+struct TestPolicy {
     var limit = 64 << 20
     var refused: [String: HTTPResponse] = [:]
 
-    func disposition(of head: HTTPRequestHead) -> HTTPDisposition {
-        if let response = refused[head.path] { return .answer(response) }
+    func decision(on head: HTTPRequestHead) -> ConnectionState.Decision {
+        if let response = refused[head.path] { return .respond(response) }
         return .collect(limit: limit)
     }
 
@@ -18,12 +18,16 @@ struct TestPolicy: HTTPPolicy {
 /// A `ConnectionState` with a clock set by hand and a peer that takes every byte at once, unless told otherwise.
 struct Bench {
     var state: ConnectionState
+    let policy: TestPolicy
     var now: Duration = .seconds(1000)
+    /// The head whose body is being read.
+    var head: HTTPRequestHead?
     var requests: [HTTPRequest] = []
     var output: [UInt8] = []
     var isClosed = false
     var hasFinishedWriting = false
-    var wasAbandoned = false
+    var wasCancelled = false
+    var drainedStreams = 0
     /// Whether written bytes are taken at once.
     var takesBytes = true
     /// Whether requests are answered at once, with their path and body.
@@ -31,7 +35,8 @@ struct Bench {
 
     init(limits: HTTPLimits = HTTPLimits(), policy: TestPolicy = TestPolicy(), answersAtOnce: Bool = false) {
         self.answersAtOnce = answersAtOnce
-        state = ConnectionState(limits: limits, policy: policy, openedAt: .seconds(1000))
+        self.policy = policy
+        state = ConnectionState(limits: limits, openedAt: .seconds(1000))
     }
 
     var moment: HTTPMoment { HTTPMoment(monotonic: now, date: HTTPDate(unixSeconds: 784_887_151)) }
@@ -50,7 +55,7 @@ struct Bench {
 
     mutating func finishInput() { perform(state.inputFinished(at: moment)) }
 
-    mutating func answer(_ response: HTTPResponse) { perform(state.answered(response, at: moment)) }
+    mutating func answer(_ response: HTTPResponse) { perform(state.respond(response, at: moment)) }
 
     mutating func drain() { perform(state.drain(at: moment)) }
 
@@ -72,17 +77,23 @@ struct Bench {
             let action = actions[next]
             next += 1
             switch action {
-            case .handle(let request):
-                requests.append(request)
+            case .head(let head):
+                self.head = head
+                actions += state.decide(policy.decision(on: head), at: moment)
+            case .body(let body):
+                guard let head else { fatalError("a body without a head") }
+                requests.append(HTTPRequest(head: head, body: body))
                 if answersAtOnce {
-                    let body = Array(request.head.path.utf8) + request.body
-                    actions += state.answered(HTTPResponse(status: 200, body: body), at: moment)
+                    let body = Array(head.path.utf8) + body
+                    actions += state.respond(HTTPResponse(status: 200, body: body), at: moment)
                 }
+            case .refuse(let error): actions += state.respond(policy.response(to: error), at: moment)
+            case .streamDrained: drainedStreams += 1
             case .write(let bytes):
                 output += bytes
                 if takesBytes { actions += state.wrote(bytes.count, at: moment) }
             case .finishWriting: hasFinishedWriting = true
-            case .abandon: wasAbandoned = true
+            case .cancel: wasCancelled = true
             case .close: isClosed = true
             }
         }

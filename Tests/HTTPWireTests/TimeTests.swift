@@ -171,6 +171,6 @@ struct TimeTests {
         bench.drain()
         bench.wait(.seconds(100))
         #expect(bench.requests.isEmpty && bench.output.isEmpty)
-        #expect(bench.state.peerVanished().isEmpty)
+        #expect(bench.state.peerDisconnected().isEmpty)
     }
 }

@@ -146,6 +146,7 @@ package final class SocketClient: @unchecked Sendable {
 
     private func readBody(head: String, at start: Int) throws -> Answer {
         let lines = head.split(separator: "\r\n")
+        if lines.contains("Transfer-Encoding: chunked") { return try readChunks(head: head, at: start) }
         let prefix = "Content-Length: "
         let length = lines.first { $0.hasPrefix(prefix) }.flatMap { Int($0.dropFirst(prefix.count)) } ?? 0
         while unread.count < start + length { try receive() }
@@ -153,6 +154,32 @@ package final class SocketClient: @unchecked Sendable {
             status: Int(head.dropFirst(9).prefix(3)) ?? 0, head: head, body: Array(unread[start..<start + length]))
         unread.removeFirst(start + length)
         return answer
+    }
+
+    private func readChunks(head: String, at start: Int) throws -> Answer {
+        var body: [UInt8] = []
+        var position = start
+        while true {
+            var end = position
+            while !unread[position...].contains(0x0A) { try receive() }
+            while unread[end] != 0x0D { end += 1 }
+            guard let size = Int(String(decoding: unread[position..<end], as: UTF8.self), radix: 16) else {
+                throw Failure.ended(received: unread.count, errno: EPROTO)
+            }
+            while unread.count < end + 2 + size + 2 { try receive() }
+            body += unread[(end + 2)..<(end + 2 + size)]
+            position = end + 2 + size + 2
+            if size == 0 { break }
+        }
+        unread.removeFirst(position)
+        return Answer(status: Int(head.dropFirst(9).prefix(3)) ?? 0, head: head, body: body)
+    }
+
+    /// Everything until the peer's FIN or RST, answers' heads included.
+    package func readToEnd() -> [UInt8] {
+        while (try? receive()) != nil {}
+        defer { unread = [] }
+        return unread
     }
 
     private func receive() throws {

@@ -111,10 +111,16 @@ private final class Recorder: Sendable {
 
     @Test func whatTheWireRefusesIsTold() throws {
         let (client, recorder) = try logged()
-        let policy = client.service.policy(for: "127.0.0.1:5000")
-        let answer = policy.response(to: HTTPWireError(status: 400, code: "bare_lf", message: "a bare LF"))
+        let peer = "127.0.0.1:5000"
+        let answer = client.service.response(
+            to: HTTPWireError(status: 400, code: "bare_lf", message: "a bare LF"), head: nil, peer: peer)
         let late = HTTPWireError(status: 408, code: "request_timeout", message: "too slow")
-        _ = policy.response(to: late, of: Client.head("POST", "/v1/encode", [("X-Request-Id", "slow")]))
+        let head = Client.head("POST", "/v1/encode", [("X-Request-Id", "slow")])
+        guard case .collect(_, let exchange) = client.service.begin(head, peer: peer) else {
+            Issue.record("the body is not wanted")
+            return
+        }
+        _ = exchange.response(to: late)
         let lines = recorder.fields
         try #require(lines.count == 2)
         #expect(lines[0]["status"] == "400" && lines[0]["code"] == "bare_lf" && lines[0]["path"] == nil)
@@ -125,7 +131,8 @@ private final class Recorder: Sendable {
 
     @Test func ourOwnFaultIsAnError() throws {
         let (client, recorder) = try logged()
-        _ = client.service.response(to: HTTPWireError(status: 500, code: "no_answer", message: "dropped"))
+        let error = HTTPWireError(status: 500, code: "no_answer", message: "dropped")
+        _ = client.service.response(to: error, head: nil, peer: nil)
         #expect(recorder.levels == [.error])
     }
 
@@ -136,7 +143,7 @@ private final class Recorder: Sendable {
         try #require(client.gate.awaitArrival())
         let second = client.start("POST", "/v1/encode", [("Content-Type", "image/png")], png(2))
         #expect(eventually { client.service.engine.waiting > 0 })
-        second.abandon()
+        second.cancel()
         #expect(eventually { recorder.fields.contains { $0["status"] == "499" && $0["bytes_out"] == "0" } })
         client.gate.open()
         #expect(try first.get().status == 200)

@@ -85,6 +85,16 @@ import TokenizerCore
         #expect(ended.comes(within: Patience.long))
     }
 
+    private func job(
+        _ model: Engine.Model, _ image: RGBImage,
+        _ completion: @escaping @Sendable (Job.Outcome<TokenSequence>) -> Void
+    ) -> Job {
+        Job(
+            model: model,
+            compute: { tokenizer throws(TokenizerError) in try tokenizer.encode(image, options: EncodeOptions()) },
+            completion: completion)
+    }
+
     /// One batch for each model, their jobs alternating in the queue; tokens by model and position.
     private func run(
         _ order: [Int], on engine: Engine, _ gate: Gate, _ subjects: Subjects
@@ -95,14 +105,13 @@ import TokenizerCore
         let models = engine.models
         gate.close()
         let grey = RGBImage(width: 16, height: 16, pixels: [UInt8](repeating: 0, count: 768))
-        engine.submit(Job(model: models[served], work: .encode(grey, EncodeOptions())) { _ in })
+        engine.submit(job(models[served], grey) { _ in })
         try #require(gate.awaitArrival())
         for (position, picture) in order.enumerated() {
             for model in subjects.sources.indices {
-                let work = Job.Work.encode(subjects.pictures[picture].image, EncodeOptions())
                 engine.submit(
-                    Job(model: models[model], work: work) { outcome in
-                        if case .success(.tokens(let tokens)) = outcome.result {
+                    job(models[model], subjects.pictures[picture].image) { outcome in
+                        if case .success(let tokens) = outcome.result {
                             results.withLock { $0[model][position] = tokens.ids }
                         }
                         done.signal()

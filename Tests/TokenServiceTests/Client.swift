@@ -16,7 +16,7 @@ import TokenizerCore
 final class Pending: Sendable {
     private let response = Mutex<HTTPResponse?>(nil)
     private let arrived = DispatchSemaphore(value: 0)
-    let answer = Mutex<HTTPAnswer?>(nil)
+    let exchange = Mutex<(any HTTPExchange)?>(nil)
 
     func put(_ value: HTTPResponse) {
         response.withLock { $0 = value }
@@ -31,8 +31,24 @@ final class Pending: Sendable {
 
     var hasAnswer: Bool { response.withLock { $0 != nil } }
 
-    /// As a connection does when its client goes away.
-    func abandon() { answer.withLock { $0 }?.abandon() }
+    /// As a connection does when its client disconnects.
+    func cancel() {
+        let exchange = exchange.withLock { exchange in
+            defer { exchange = nil }
+            return exchange
+        }
+        exchange?.cancel()
+    }
+}
+
+/// A connection that no stream goes to.
+private final class NoConnection: StreamConnection {
+    func write(_ piece: [UInt8], to stream: ObjectIdentifier, taken: @escaping @Sendable (Bool) -> Void) {
+        taken(false)
+    }
+
+    func finish(_ stream: ObjectIdentifier) {}
+    func abort(_ stream: ObjectIdentifier) {}
 }
 
 extension TokenService {
@@ -81,22 +97,29 @@ struct Client: Sendable {
 
     /// Sends a request as the server would hand it over.
     func start(
-        _ method: String, _ target: String, _ headers: [(String, String)] = [], _ body: [UInt8] = []
+        _ method: String, _ target: String, _ headers: [(String, String)] = [], _ body: [UInt8] = [],
+        peer: String? = nil
     ) -> Pending {
         let pending = Pending()
         let head = Self.head(method, target, headers)
-        switch service.disposition(of: head) {
-        case .answer(let response): pending.put(response)
-        case .collect(let limit) where body.count > limit:
+        switch service.begin(head, peer: peer) {
+        case .respond(let response): pending.put(response)
+        case .collect(let limit, let exchange) where body.count > limit:
             let error = HTTPWireError(status: 413, code: "body_too_large", message: "over \(limit) bytes")
-            pending.put(service.response(to: error))
-        case .collect:
-            let answer = HTTPAnswer { response in
-                pending.answer.withLock { $0 = nil }
-                pending.put(response ?? HTTPResponse(status: 599))
+            pending.put(exchange.response(to: error))
+        case .collect(_, let exchange):
+            pending.exchange.withLock { $0 = exchange }
+            let responder = HTTPResponder(connection: NoConnection()) { delivery in
+                // As a connection does, which hears of a disconnect no more behind the response.
+                let isCancelled = pending.exchange.withLock { exchange in
+                    defer { exchange = nil }
+                    return exchange == nil
+                }
+                if isCancelled { return }
+                guard case .response(let response) = delivery else { return pending.put(HTTPResponse(status: 599)) }
+                pending.put(response)
             }
-            pending.answer.withLock { $0 = answer }
-            service.handle(HTTPRequest(head: head, body: body), answer: answer)
+            exchange.run(body: body, responder: responder)
         }
         return pending
     }

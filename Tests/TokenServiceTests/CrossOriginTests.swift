@@ -41,7 +41,7 @@ private let page = "https://example.org"
             try client.send("POST", "/v1/encode", origin + [("Content-Type", "image/png")], Array("GIF89a".utf8)),
             client.service.response(
                 to: HTTPWireError(status: 413, code: "body_too_large", message: ""),
-                of: Client.head("POST", "/v1/encode", origin), from: nil),
+                head: Client.head("POST", "/v1/encode", origin), peer: nil),
         ]
         #expect(answers.map(\.status) == [200, 404, 200, 415, 413])
         for answer in answers {

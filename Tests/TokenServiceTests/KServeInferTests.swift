@@ -179,7 +179,7 @@ import TokenizerCore
         #expect(try protocolError(expired) == "the request's deadline passed before it ran")
         let gone = client.start("POST", path, body.fields, body.body)
         #expect(eventually { client.service.engine.waiting > 0 })
-        gone.abandon()
+        gone.cancel()
         #expect(eventually { client.service.admission.images == 1 })
         client.gate.open()
         #expect(try held.get().status == 200)

@@ -158,23 +158,21 @@ import Testing
     }
 
     @Test func preprocessingGoesOnOnceTheFirstImageHasBegun() throws {
-        let admission = Admission(capacity: 2)
-        let answers = Mutex(0)
-        func context() throws -> RequestContext {
-            RequestContext(
-                head: Client.head("POST", "/v1/encode", []), id: "x", deadline: .now + .seconds(1),
-                reservation: try #require(admission.reserve(1)),
-                answer: HTTPAnswer { _ in answers.withLock { $0 += 1 } }, deadlines: Deadlines {},
-                lifecycle: Lifecycle(), route: "/v1/encode", metrics: ServiceMetrics(engine: Engine()),
-                bodyBytes: 0, crossOrigin: CrossOrigin([]), log: nil)
+        let client = try Client(loads: false)
+        let deadline = ContinuousClock.now + .seconds(1)
+        func exchange() -> Exchange {
+            let exchange = Exchange(client.service, Client.head("POST", "/v1/encode", []), peer: nil)
+            client.service.deadlines.watch(exchange, until: deadline)
+            return exchange
         }
-        let (begun, other) = (try context(), try context())
-        try #require(begun.ticket.begin())
-        try begun.checkAlive()
-        #expect(eventually { answers.withLock { $0 } == 1 })
-        #expect(begun.deadline < .now)
-        try begun.checkAlive()
-        #expect(throws: ServiceError.self) { try other.checkAlive() }
+        let (begun, other) = (exchange(), exchange())
+        try #require(begun.cancellation.begin())
+        try begun.checkAlive(deadline)
+        #expect(eventually { other.cancellation.isCancelled })
+        #expect(!begun.cancellation.isCancelled)
+        #expect(deadline < .now)
+        try begun.checkAlive(deadline)
+        #expect(throws: ServiceError.self) { try other.checkAlive(deadline) }
     }
 
     @Test func whatExpiresLeavesTheQueueAtOnce() throws {
@@ -220,12 +218,12 @@ import Testing
         #expect(try client.get("/v1/models/m/codebook").status == 200)
     }
 
-    @Test func theWorkOfTheDepartedIsDropped() throws {
+    @Test func theWorkOfACancelledRequestIsDropped() throws {
         let client = try Client()
         let first = try held(client)
         let gone = client.start("POST", "/v1/encode", [], png(2))
         #expect(eventually { client.service.engine.waiting > 0 })
-        gone.abandon()
+        gone.cancel()
         #expect(client.service.engine.waiting == 0)
         #expect(!first.hasAnswer)
         client.gate.open()
@@ -236,13 +234,13 @@ import Testing
         #expect(try client.post("/v1/encode", "image/png", png(3)).status == 200)
     }
 
-    @Test func batchMatesOfTheDepartedAreUnharmed() throws {
+    @Test func batchMatesOfACancelledRequestAreUnharmed() throws {
         let client = try Client()
         let first = try held(client)
         let pendings = (0..<6).map { client.start("POST", "/v1/encode", [], png(UInt8($0))) }
         #expect(eventually { client.service.engine.waiting == 6 })
-        pendings[1].abandon()
-        pendings[4].abandon()
+        pendings[1].cancel()
+        pendings[4].cancel()
         client.gate.open()
         #expect(try first.get().status == 200)
         for index in [0, 2, 3, 5] {

@@ -75,7 +75,8 @@ extension Client {
         _ = try client.send("OPTIONS", "/v1/decode")
         _ = try client.send("OPTIONS", "*")
         for path in ["/nowhere", "/v1/models/", "/v1/models/m/codebook/x"] { _ = try client.get(path) }
-        _ = client.service.response(to: HTTPWireError(status: 400, code: "bad", message: "bad"))
+        _ = client.service.response(
+            to: HTTPWireError(status: 400, code: "bad", message: "bad"), head: nil, peer: nil)
         let page = try client.page()
         let found = page.family("tessera_http_requests_total")?.samples.map {
             "\($0.labels["route"] ?? "") \($0.labels["code"] ?? "") \(Int($0.value))"
@@ -179,11 +180,11 @@ extension Client {
         let gone = client.start("POST", "/v1/encode", [], png(3))
         #expect(eventually { client.service.engine.waiting > 0 })
         #expect(try client.page().value("tessera_queue_depth") == 1)
-        gone.abandon()
+        gone.cancel()
         #expect(try client.page().value("tessera_queue_depth") == 0)
         let late = client.start("POST", "/v1/encode", [("X-Request-Timeout-Ms", "20")], png(2))
         #expect(try late.get().status == 504)
-        first.abandon()
+        first.cancel()
         client.gate.open()
         #expect(eventually { client.service.admission.images == 0 })
         #expect(try client.post("/v1/encode", "image/png", png(4)).status == 200)

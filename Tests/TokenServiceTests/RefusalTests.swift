@@ -238,7 +238,7 @@ private let reconstruction: [Refusal] = [
 
     @Test func theWiresErrorsHaveTheSameForm() throws {
         let wire = HTTPWireError(status: 431, code: "header_too_large", message: "too much")
-        let response = try Client().service.response(to: wire)
+        let response = try Client().service.response(to: wire, head: nil, peer: nil)
         #expect(response.status == 431)
         #expect(try error(response, "code") == "header_too_large")
         #expect(try error(response, "request_id") == response.headers.first("X-Request-Id"))

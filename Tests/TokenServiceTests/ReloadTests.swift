@@ -34,13 +34,11 @@ extension TokenContract {
         try #require(reload(client).comes())
     }
 
-    /// Of a request that has one image.
-    private func context(_ client: Client) throws -> RequestContext {
-        RequestContext(
-            head: Client.head("POST", "/v1/encode", []), id: "x", deadline: .now + .seconds(60),
-            reservation: try #require(client.service.admission.reserve(1)), answer: HTTPAnswer { _ in },
-            deadlines: Deadlines {}, lifecycle: Lifecycle(), route: "/v1/encode", metrics: client.service.metrics,
-            bodyBytes: 0, crossOrigin: CrossOrigin([]), log: nil)
+    /// A request that has one image and its place in the queue.
+    private func exchange(_ client: Client) throws -> Exchange {
+        let exchange = Exchange(client.service, Client.head("POST", "/v1/encode", []), peer: nil)
+        try exchange.reserve()
+        return exchange
     }
 
     @Test func everyRouteTellsOfTheNewModelAtOnce() throws {
@@ -85,7 +83,7 @@ extension TokenContract {
         }
     }
 
-    @Test func whatAnEarlierModelFinishesIsItsOwn() throws {
+    @Test func whatAnEarlierModelFinishesIsItsOwn() async throws {
         let client = try Client()
         func used() throws -> Double? {
             try MetricsPage(text(client.get("/metrics"))).value("tessera_codes_used", ["model": "m"])
@@ -96,19 +94,14 @@ extension TokenContract {
         let model = try client.service.model("m")
         try reloaded(client)
         #expect(try used() == 0)
-        let context = try context(client)
-        let done = DispatchSemaphore(value: 0)
+        let exchange = try exchange(client)
         let image = RGBImage(width: 16, height: 16, pixels: [UInt8](repeating: 10, count: 768))
-        client.service.run(.encode(image, EncodeOptions()), on: model, for: context) { result in
-            // The later model has 8 codes only.
-            if case .success(.tokens(let tokens)) = result {
-                #expect(tokens.ids == [10, 10, 10, 10])
-            } else {
-                Issue.record("no tokens")
-            }
-            done.signal()
+        let tokens = try await exchange.compute(WorkKind(.encode, model: "m"), on: model, by: .now + .seconds(60)) {
+            tokenizer throws(TokenizerError) in try tokenizer.encode(image, options: EncodeOptions())
         }
-        #expect(done.comes())
+        // The later model has 8 codes only.
+        #expect(tokens.ids == [10, 10, 10, 10])
+        client.service.metrics.encoded(tokens, by: model)
         #expect(try used() == 0)
         _ = try client.post("/v1/encode", "image/png", png(3))
         #expect(try used() == 1)
@@ -118,22 +111,46 @@ extension TokenContract {
     enum Late: String, CaseIterable {
         case encode, reconstruct, decode, encodeTwice, encodeAndReconstruct
 
-        func work(_ grey: UInt8) -> [Job.Work] {
-            let image = RGBImage(width: 16, height: 16, pixels: [UInt8](repeating: grey, count: 768))
-            let encode = Job.Work.encode(image, EncodeOptions())
-            let reconstruct = Job.Work.reconstruct(image, EncodeOptions(), DecodeOptions())
+        var operations: [WorkKind.Operation] {
             switch self {
-            case .encode: return [encode]
-            case .reconstruct: return [reconstruct]
-            case .decode: return [.decode([10, 10, 10, 10], DecodeOptions())]
-            case .encodeTwice: return [encode, encode]
-            case .encodeAndReconstruct: return [encode, reconstruct]
+            case .encode: [.encode]
+            case .reconstruct: [.reconstruct]
+            case .decode: [.decode]
+            case .encodeTwice: [.encode, .encode]
+            case .encodeAndReconstruct: [.encode, .reconstruct]
             }
         }
     }
 
+    /// Computes by `model`, though another has taken its place, what a request that it was admitted for would.
+    private func run(_ operation: WorkKind.Operation, _ grey: UInt8, on model: Engine.Model, _ client: Client)
+        async throws
+    {
+        let exchange = try exchange(client)
+        let deadline = ContinuousClock.now + .seconds(60)
+        let body = PictureBody(texts: [base64(png(grey))], named: "input")
+        switch operation {
+        case .encode:
+            let images = try await EncodePipeline(
+                exchange: exchange, deadline: deadline, model: model, parameters: EncodeParameters(), body: body
+            ).run()
+            #expect(try images.values(of: "input").count == 1)
+        case .reconstruct:
+            _ = try await ReconstructPipeline(
+                exchange: exchange, deadline: deadline, model: model, encode: EncodeParameters(),
+                decode: DecodeParameters(), body: body
+            ).run()
+        case .decode:
+            let images = try await DecodePipeline(
+                exchange: exchange, deadline: deadline, model: model, parameters: DecodeParameters(),
+                sequences: [[10, 10, 10, 10]], wantsFiles: false
+            ).run()
+            #expect(try images.values(of: "tokens").count == 1)
+        }
+    }
+
     /// The later model's window of codes goes on as if the earlier one's late images had not been.
-    @Test(arguments: Late.allCases) func anEarlierModelsImagesLeaveTheLaterOnesWindow(late: Late) throws {
+    @Test(arguments: Late.allCases) func anEarlierModelsImagesLeaveTheLaterOnesWindow(late: Late) async throws {
         let client = try Client()
         func page() throws -> [Double?] {
             let page = try MetricsPage(text(client.get("/metrics")))
@@ -150,14 +167,7 @@ extension TokenContract {
         try encode(1)
         try encode(2)
         #expect(try page() == [2, 2])
-        for work in late.work(12) {
-            let done = DispatchSemaphore(value: 0)
-            client.service.run(work, on: model, for: try context(client)) { result in
-                #expect(throws: Never.self) { try result.get() }
-                done.signal()
-            }
-            #expect(done.wait(timeout: .now() + 60) == .success)
-        }
+        for operation in late.operations { try await run(operation, 12, on: model, client) }
         #expect(try page() == [2, 2])
         try encode(3)
         try encode(4)

@@ -10,54 +10,46 @@ enum InferRoute {
         let rule = BodyRule(
             inputs: types.map { ($0, limits.bodyBytes) }, assumed: MediaType.octets, outputs: types)
         return KServeRoute.models.map { path in
-            Route(
-                "POST", path + "/infer", needs: .models,
-                .work(rule) { service, context, request in
-                    context.attempt { () throws(ServiceError) in
-                        try Call(service, context, request).start()
-                    }
-                })
+            Route("POST", path + "/infer", needs: .models, .work(rule, respond))
         }
     }
 
-    /// One request, understood but for its tensors.
-    private struct Call: Sendable {
-        let service: TokenService
-        let context: RequestContext
+    private static func respond(_ exchange: Exchange, _ work: WorkRequest) async throws(ServiceError) -> HTTPResponse {
+        let request = try Request(exchange, work)
+        switch request.model.operation {
+        case .encode: return try await request.encode()
+        case .decode: return try await request.decode()
+        }
+    }
+
+    /// What is asked for; its tensors are read later.
+    private struct Request: Sendable {
+        let exchange: Exchange
+        let deadline: ContinuousClock.Instant
         let model: KServeModel
         let inference: InferenceRequest
         let options: OptionReader
         let isBinary: Bool
 
-        init(
-            _ service: TokenService, _ context: RequestContext, _ request: HTTPRequest
-        ) throws(ServiceError) {
-            self.service = service
-            self.context = context
-            let segments = request.head.path.split(separator: "/")
-            model = try service.kserveModel(segments.count > 2 ? String(segments[2]) : "")
-            context.use(model.model.contract)
-            try refuseQuery(request.head, "options are the request's parameters")
+        init(_ exchange: Exchange, _ work: WorkRequest) throws(ServiceError) {
+            self.exchange = exchange
+            deadline = work.deadline
+            model = try exchange.service.kserveModel(exchange.parameter("id"))
+            exchange.use(model.model.contract)
+            try refuseQuery(exchange.head, "options are the request's parameters")
             inference = try InferenceRequest(
-                request.body, jsonLength: try InferenceRequest.jsonLength(request.head))
+                work.body, jsonLength: try InferenceRequest.jsonLength(exchange.head))
             var options = OptionReader(json: inference.parameters)
             isBinary = try inference.wantsBinary(
                 model.output.name, fallback: try options.bool("binary_data_output") ?? false)
             try options.takeClientRequest()
             self.options = options
             let type = isBinary ? MediaType.octets : MediaType.json
-            let headers = request.head.headers
+            let headers = exchange.head.headers
             guard MediaType.choose([type], for: headers) != nil else { throw notAcceptable([type], headers) }
         }
 
-        func start() throws(ServiceError) {
-            switch model.operation {
-            case .encode: try encode()
-            case .decode: try decode()
-            }
-        }
-
-        private func encode() throws(ServiceError) {
+        func encode() async throws(ServiceError) -> HTTPResponse {
             var options = self.options
             var parameters = EncodeParameters()
             try parameters.readPicture(&options)
@@ -65,21 +57,17 @@ enum InferRoute {
             try options.finish()
             try parameters.check(for: model.model.contract)
             let contract = parameters.contract(of: model.model.contract)
-            context.use(contract)
+            exchange.use(contract)
             let input = try inference.input(model.input.name)
             guard input.shape.count == 1 || (input.shape.count == 2 && input.shape[1] == 1) else {
                 throw .badOption("\(input.name).shape", "found \(input.shape), expected [n] or [n, 1]")
             }
-            try checkImageCount(input.count, name: input.name, service.configuration.limits)
-            let encoding = Encoding(
-                service: service, context: context, model: model.model, parameters: parameters,
-                body: try input.pictures())
-            let space = parameters.idSpace
-            try encoding.start { results throws(ServiceError) in
-                let images = try allValues(of: results, in: input.name)
-                let answer = try context.timed(\.postprocess) { tokens(images, contract, space) }
-                context.send(answer)
-            }
+            try checkImageCount(input.count, name: input.name, exchange.service.configuration.limits)
+            let images = try await EncodePipeline(
+                exchange: exchange, deadline: deadline, model: model.model, parameters: parameters,
+                body: try input.pictures()
+            ).run().values(of: input.name)
+            return try exchange.timed(\.postprocess) { tokens(images, contract, parameters.idSpace) }
         }
 
         private func tokens(
@@ -93,19 +81,16 @@ enum InferRoute {
                 model, contract: contract, id: inference.id, shape: [images.count, contract.tokensPerImage], data)
         }
 
-        private func decode() throws(ServiceError) {
+        func decode() async throws(ServiceError) -> HTTPResponse {
             var options = self.options
             let parameters = try DecodeParameters(reading: &options)
             try options.finish()
             try parameters.check(for: model.model.contract)
-            let decoding = Decoding(
-                service: service, context: context, model: model.model, parameters: parameters,
-                sequences: try sequences(), wantsFiles: true)
-            try decoding.start { results throws(ServiceError) in
-                let images = try allValues(of: results, in: model.input.name)
-                let answer = try context.timed(\.postprocess) { files(images.map(\.file)) }
-                context.send(answer)
-            }
+            let images = try await DecodePipeline(
+                exchange: exchange, deadline: deadline, model: model.model, parameters: parameters,
+                sequences: try sequences(), wantsFiles: true
+            ).run().values(of: model.input.name)
+            return try exchange.timed(\.postprocess) { files(images.map(\.file)) }
         }
 
         private func sequences() throws(ServiceError) -> [[Int64]] {
@@ -119,7 +104,7 @@ enum InferRoute {
                     422, "token_count", "'\(input.name)' is of shape \(input.shape), expected [n, \(length)]",
                     param: input.name)
             }
-            try checkImageCount(input.shape[0], name: input.name, service.configuration.limits)
+            try checkImageCount(input.shape[0], name: input.name, exchange.service.configuration.limits)
             let ids = try input.integers()
             return stride(from: 0, to: ids.count, by: length).map { Array(ids[$0..<($0 + length)]) }
         }

@@ -8,22 +8,18 @@ enum KServeRoute {
 
     static let routes: [Route] =
         [
-            Route("GET", "/v2", .immediate { _, _, _ in Responses.resource(MediaType.json, KServeAnswers.server()) }),
+            Route("GET", "/v2", .immediate { _ in Responses.resource(MediaType.json, KServeAnswers.server()) }),
             Route(
                 "GET", "/v2/health/live", access: .anyone,
-                .immediate { service, _, _ in probe("live", HealthRoute.live(service)) }),
+                .immediate { probe("live", HealthRoute.live($0.service)) }),
             Route(
                 "GET", "/v2/health/ready", access: .anyone,
-                .immediate { service, _, _ in probe("ready", HealthRoute.ready(service)) }),
+                .immediate { probe("ready", HealthRoute.ready($0.service)) }),
         ]
         + models.flatMap { path in
             [
-                Route(
-                    "GET", path, needs: .models,
-                    .immediate { (service, _, name) throws(ServiceError) in try metadata(service, name) }),
-                Route(
-                    "GET", path + "/ready",
-                    .immediate { (service, _, name) throws(ServiceError) in try ready(service, name) }),
+                Route("GET", path, needs: .models, .immediate(metadata)),
+                Route("GET", path + "/ready", .immediate(ready)),
             ]
         }
 
@@ -34,16 +30,17 @@ enum KServeRoute {
         HealthRoute.answer(.object(JSONObject([(word, .bool(finding.isGood))])), finding)
     }
 
-    private static func metadata(_ service: TokenService, _ name: String) throws(ServiceError) -> HTTPResponse {
-        let model = try service.kserveModel(name)
+    private static func metadata(_ exchange: Exchange) throws(ServiceError) -> HTTPResponse {
+        let model = try exchange.service.kserveModel(exchange.parameter("id"))
         return Responses.resource(
             MediaType.json, KServeAnswers.metadata(model), [("X-Tessera-Contract", model.model.contract.fingerprint)])
     }
 
     /// Until the models are loaded it isn't known which there are.
-    private static func ready(_ service: TokenService, _ name: String) throws(ServiceError) -> HTTPResponse {
-        let finding = HealthRoute.ready(service)
-        if finding.isGood { _ = try service.kserveModel(name) }
+    private static func ready(_ exchange: Exchange) throws(ServiceError) -> HTTPResponse {
+        let name = exchange.parameter("id")
+        let finding = HealthRoute.ready(exchange.service)
+        if finding.isGood { _ = try exchange.service.kserveModel(name) }
         return HealthRoute.answer(["name": .string(name), "ready": .bool(finding.isGood)], finding)
     }
 }
