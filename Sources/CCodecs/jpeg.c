@@ -60,12 +60,13 @@ static void on_error(j_common_ptr info) {
 }
 
 // Stray bytes before a marker that was looked for. Between the segments of a header they are what a wrong length left
-// over. After coded data they are padding, or data that the decoder should have used.
-static void check_stray(decoder *d, int64_t count) {
+// over. After the last row they come too late for any pixel. After other coded data they are padding, or data that the
+// decoder should have used.
+static void check_stray(decoder *d, int64_t count, int marker) {
     // Those right before the marker; the others may have been read ahead of markers before it.
     const int64_t certain = count - READ_AHEAD * (d->unreported + 1);
     d->unreported = 0;
-    if (!d->in_data || d->ended || certain <= PADDING) return;
+    if (!d->in_data || d->ended || marker == JPEG_EOI || certain <= PADDING) return;
     const JOCTET *end = d->source.next_input_byte;
     for (int64_t i = 1; i <= certain && i <= end - d->data; i++) {
         if (end[-i] == 0 || end[-i] == 0xFF) continue;
@@ -105,7 +106,7 @@ static void on_warning(decoder *d, j_common_ptr info) {
     case JWRN_BOGUS_ICC:
     case JWRN_JFIF_MAJOR:
     case JWRN_NOT_SEQUENTIAL: return;
-    case JWRN_EXTRANEOUS_DATA: check_stray(d, numbers[0]); return;
+    case JWRN_EXTRANEOUS_DATA: check_stray(d, numbers[0], numbers[1]); return;
     case JWRN_BOGUS_PROGRESSION:
         if (is_refinement_without_base(d, numbers[1])) on_error(info);
         return;
