@@ -3,3 +3,4 @@
 #include <malloc.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>

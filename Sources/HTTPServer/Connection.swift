@@ -37,7 +37,7 @@ final class Connection: @unchecked Sendable {
         self.descriptor = descriptor
         self.worker = worker
         peer = Sockets.peerName(of: descriptor)
-        state = ConnectionState(limits: worker.limits, openedAt: worker.moment().monotonic)
+        state = ConnectionState(limits: worker.limits, openedAt: worker.moment.monotonic)
     }
 
     func start() {
@@ -48,7 +48,7 @@ final class Connection: @unchecked Sendable {
         if readiness.contains(.writable) { writable() }
         if isOpen, readiness.contains(.readable) { readable() }
         // While reading is off, no read tells.
-        if isOpen, !readiness.isDisjoint(with: .gone), !interest.contains(.readable) { disconnect() }
+        if isOpen, !readiness.isDisjoint(with: .closed), !interest.contains(.readable) { disconnect() }
     }
 
     func tick(at moment: HTTPMoment) {
@@ -59,7 +59,7 @@ final class Connection: @unchecked Sendable {
     }
 
     func drain() {
-        run(state.drain(at: worker.moment()))
+        run(state.drain(at: worker.moment))
     }
 
     /// Ends the connection, whatever it is doing.
@@ -74,15 +74,15 @@ final class Connection: @unchecked Sendable {
         for _ in 0..<8 {
             guard state.wantsInput, !hasReadEnd else {
                 watch(interest.subtracting(.readable))
-                if state.isWaiting { lookAtPeer(at: worker.moment()) }
+                if state.isWaiting { lookAtPeer(at: worker.moment) }
                 return
             }
             switch Sockets.receive(descriptor, into: &worker.readBuffer) {
             case .moved(0):
                 hasReadEnd = true
-                run(state.inputFinished(at: worker.moment()))
+                run(state.inputFinished(at: worker.moment))
             case .moved(let count):
-                run(state.received(worker.readBuffer[..<count], at: worker.moment()))
+                run(state.received(worker.readBuffer[..<count], at: worker.moment))
                 if count < worker.readBuffer.count { return }
             case .wouldBlock:
                 return
@@ -114,9 +114,9 @@ final class Connection: @unchecked Sendable {
             let action = actions[next]
             next += 1
             switch action {
-            case .head(let head): actions += state.decide(begin(head), at: worker.moment())
+            case .head(let head): actions += state.decide(begin(head), at: worker.moment)
             case .body(let body): run(body)
-            case .refuse(let error): actions += state.respond(response(to: error), at: worker.moment())
+            case .refuse(let error): actions += state.respond(response(to: error), at: worker.moment)
             case .write(let bytes):
                 output.append(bytes)
                 if output.count == 1 { actions += flush() }
@@ -154,7 +154,7 @@ final class Connection: @unchecked Sendable {
         guard let exchange else { return }
         let number = exchangeCount
         let responder = HTTPResponder(connection: self) { delivery in
-            self.worker.queue.async { self.deliver(delivery, ofExchange: number) }
+            self.worker.perform { self.deliver(delivery, ofExchange: number) }
         }
         exchange.run(body: body, responder: responder)
     }
@@ -165,14 +165,14 @@ final class Connection: @unchecked Sendable {
         switch delivery {
         case .response(let response):
             self.exchange = nil
-            run(state.respond(response, at: worker.moment()))
+            run(state.respond(response, at: worker.moment))
         case .stream(let response, let stream):
             self.stream = ObjectIdentifier(stream)
-            run(state.beginStream(response, at: worker.moment()))
+            run(state.beginStream(response, at: worker.moment))
         case .nothing:
             self.exchange = nil
             let error = HTTPWireError(status: 500, code: "no_answer", message: "the request was dropped unanswered")
-            run(state.respond(exchange.response(to: error), at: worker.moment()))
+            run(state.respond(exchange.response(to: error), at: worker.moment))
         }
     }
 
@@ -200,7 +200,7 @@ final class Connection: @unchecked Sendable {
                     output.removeFirst()
                     outputOffset = 0
                 }
-                actions += state.wrote(count, at: worker.moment())
+                actions += state.wrote(count, at: worker.moment)
             case .wouldBlock:
                 watch(interest.union(.writable))
                 return actions
@@ -230,24 +230,24 @@ final class Connection: @unchecked Sendable {
 // Streams.
 extension Connection: StreamConnection {
     func write(_ piece: [UInt8], to stream: ObjectIdentifier, taken: @escaping @Sendable (Bool) -> Void) {
-        worker.queue.async {
+        worker.perform {
             guard self.stream == stream, self.pieceTaken == nil else { return taken(false) }
             guard !piece.isEmpty else { return taken(true) }
             self.pieceTaken = taken
-            self.run(self.state.streamed(piece, at: self.worker.moment()))
+            self.run(self.state.streamed(piece, at: self.worker.moment))
         }
     }
 
     func finish(_ stream: ObjectIdentifier) {
-        worker.queue.async {
+        worker.perform {
             guard self.stream == stream else { return }
             (self.stream, self.exchange) = (nil, nil)
-            self.run(self.state.endStream(at: self.worker.moment()))
+            self.run(self.state.endStream(at: self.worker.moment))
         }
     }
 
     func abort(_ stream: ObjectIdentifier) {
-        worker.queue.async { if self.stream == stream { self.disconnect() } }
+        worker.perform { if self.stream == stream { self.disconnect() } }
     }
 
     private func reportPiece(isTaken: Bool) {

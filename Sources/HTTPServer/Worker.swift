@@ -1,26 +1,44 @@
 import Dispatch
 import Glibc
 import HTTPWire
+import Synchronization
 
-/// A serial queue and the connections that live on it. They share one timer and one read buffer, so that an idle
-/// connection costs its state and a place in `poller`.
+/// A loop that connections live on, run by a serial queue of its own. They share one epoll descriptor, one clock and one
+/// read buffer, so that an idle connection costs its state and a place in `poller`.
 ///
-/// `@unchecked Sendable`: everything mutable is touched on `queue` only.
+/// The loop waits in epoll_wait(2) itself: through a dispatch source each event would cost two changes of threads. What
+/// other threads want done on the loop comes through `perform`.
+///
+/// `@unchecked Sendable`: everything mutable but `inbox` is touched on the loop only.
 final class Worker: @unchecked Sendable {
-    let queue: DispatchQueue
+    /// What `perform` was given.
+    private struct Inbox {
+        var work: [@Sendable () -> Void] = []
+        /// While the loop runs. Before and after that the queue is free and takes the work.
+        var waker: Waker?
+        /// Whether the loop waits, or is about to.
+        var isWaiting = false
+    }
+
+    /// Between two looks at the connections' times.
+    private static let tickInterval = Duration.milliseconds(250)
+
     let limits: HTTPLimits
     let handler: any HTTPHandler
     let occupancy: Occupancy
     let uploads: Uploads
     /// Holds bytes only between a read and the parse that follows.
     var readBuffer = [UInt8](repeating: 0, count: 64 << 10)
+    /// When the loop last woke up.
+    private(set) var moment: HTTPMoment
+    private let queue: DispatchQueue
+    private let inbox = Mutex(Inbox())
     private var connections: [Int32: Connection] = [:]
     private var poller: Poller?
-    private var pollSource: (any DispatchSourceRead)?
-    private var timer: (any DispatchSourceTimer)?
+    private var nextTick = Duration.zero
     private var isDraining = false
+    private var isStopped = false
     private var dateSecond: Int64 = .min
-    private var date = HTTPDate(unixSeconds: 0)
 
     init(index: Int, limits: HTTPLimits, handler: any HTTPHandler, occupancy: Occupancy, uploads: Uploads) {
         queue = DispatchQueue(label: "tessera.http.\(index)")
@@ -28,44 +46,108 @@ final class Worker: @unchecked Sendable {
         self.handler = handler
         self.occupancy = occupancy
         self.uploads = uploads
+        moment = HTTPMoment(monotonic: .zero, date: HTTPDate(unixSeconds: 0))
     }
 
     /// Once, before the first `add`.
     ///
     /// - Throws: `cannot_listen` where there is no descriptor for it.
     func start() throws(HTTPServerError) {
-        let poller = try Poller()
-        let source = DispatchSource.makeReadSource(fileDescriptor: poller.descriptor, queue: queue)
-        source.setEventHandler { self.poll() }
-        self.poller = consume poller
-        pollSource = source
-        let timer = DispatchSource.makeTimerSource(queue: queue)
-        timer.schedule(deadline: .now() + 0.25, repeating: 0.25, leeway: .milliseconds(50))
-        timer.setEventHandler { self.tick() }
-        self.timer = timer
-        source.activate()
-        timer.activate()
+        let waker = try Waker()
+        poller = try Poller(waker)
+        inbox.withLock { $0.waker = waker }
+        queue.async { self.run() }
     }
 
-    /// Breaks the cycles between the sources and the worker.
-    ///
-    /// - Parameter stopped: called when its descriptor is closed.
-    func stop(_ stopped: @escaping @Sendable () -> Void = {}) {
-        queue.async {
-            self.timer?.cancel()
-            guard let source = self.pollSource else { return stopped() }
-            source.setCancelHandler {
-                self.poller = nil
-                stopped()
+    /// Runs `body` on the loop, or after its end on its queue; in the order of the calls.
+    func perform(_ body: @escaping @Sendable () -> Void) {
+        let waker: Waker? = inbox.withLock { inbox in
+            guard let waker = inbox.waker else {
+                queue.async(execute: body)
+                return nil
             }
-            source.cancel()
-            (self.timer, self.pollSource) = (nil, nil)
+            inbox.work.append(body)
+            defer { inbox.isWaiting = false }
+            return inbox.isWaiting ? waker : nil
+        }
+        waker?.wake()
+    }
+
+    /// Ends the loop.
+    ///
+    /// - Parameter stopped: called when its descriptors are closed.
+    func stop(_ stopped: @escaping @Sendable () -> Void = {}) {
+        perform {
+            self.isStopped = true
+            // After the loop's end: the queue is busy with it until then.
+            self.queue.async(execute: stopped)
         }
     }
 
+    // MARK: - The loop
+
+    private func run() {
+        updateMoment()
+        while !isStopped {
+            let work = takeWork()
+            // Work may have more to follow; it and what the sockets have take turns.
+            let count = poller?.wait(milliseconds: work.isEmpty ? timeToTick : 0) ?? 0
+            updateMoment()
+            for index in 0..<count {
+                // One that was closed by an earlier event's work is found no more: new ones come with `work`.
+                guard let event = poller?.event(index) else { continue }
+                connections[event.descriptor]?.ready(for: event.readiness)
+            }
+            for body in work { body() }
+            if moment.monotonic >= nextTick { tick() }
+        }
+        poller = nil
+        let rest = inbox.withLock { inbox in
+            defer { inbox = Inbox() }
+            return inbox.work
+        }
+        for body in rest { body() }
+    }
+
+    private func takeWork() -> [@Sendable () -> Void] {
+        inbox.withLock { inbox in
+            guard !inbox.work.isEmpty else {
+                inbox.isWaiting = true
+                return []
+            }
+            defer { inbox.work = [] }
+            return inbox.work
+        }
+    }
+
+    /// In milliseconds, rounded up; -1 while there is no connection.
+    private var timeToTick: Int32 {
+        guard !connections.isEmpty else { return -1 }
+        return Int32(clamping: Int64(max(.zero, nextTick - moment.monotonic) / .milliseconds(1)) + 1)
+    }
+
+    private func tick() {
+        nextTick = moment.monotonic + Self.tickInterval
+        for connection in Array(connections.values) { connection.tick(at: moment) }
+    }
+
+    /// The `Date` field's text is made once a second.
+    private func updateMoment() {
+        var now = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &now)
+        moment.monotonic = .seconds(now.tv_sec) + .nanoseconds(now.tv_nsec)
+        let second = Int64(time(nil))
+        if second != dateSecond {
+            dateSecond = second
+            moment.date = HTTPDate(unixSeconds: second)
+        }
+    }
+
+    // MARK: - Connections
+
     /// Takes over an accepted socket for which `occupancy` holds a place.
     func add(_ descriptor: Int32) {
-        queue.async {
+        perform {
             let connection = Connection(descriptor, worker: self)
             self.connections[descriptor] = connection
             connection.start()
@@ -86,14 +168,9 @@ final class Worker: @unchecked Sendable {
         poller?.change(descriptor, to: readiness)
     }
 
-    /// A descriptor that was closed by an earlier event's work finds no connection: new ones come between two calls.
-    private func poll() {
-        for (descriptor, readiness) in poller?.ready() ?? [] { connections[descriptor]?.ready(for: readiness) }
-    }
-
     /// Also those that are added later.
     func drain() {
-        queue.async {
+        perform {
             self.isDraining = true
             // A copy: what runs may close connections.
             Array(self.connections.values).forEach { $0.drain() }
@@ -102,26 +179,11 @@ final class Worker: @unchecked Sendable {
 
     /// Closes what is left and reports how many accepted requests that costs.
     func closeAll(_ report: @escaping @Sendable (Int) -> Void) {
-        queue.async {
+        perform {
             let open = Array(self.connections.values)
             let lost = open.count { $0.isBusy }
             open.forEach { $0.disconnect() }
             report(lost)
         }
-    }
-
-    /// Now; the `Date` field's text is made once a second.
-    func moment() -> HTTPMoment {
-        var now = timespec()
-        clock_gettime(CLOCK_MONOTONIC, &now)
-        let second = Int64(time(nil))
-        if second != dateSecond { (dateSecond, date) = (second, HTTPDate(unixSeconds: second)) }
-        return HTTPMoment(
-            monotonic: .seconds(now.tv_sec) + .nanoseconds(now.tv_nsec), date: date)
-    }
-
-    private func tick() {
-        let moment = moment()
-        for connection in Array(connections.values) { connection.tick(at: moment) }
     }
 }

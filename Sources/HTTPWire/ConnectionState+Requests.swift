@@ -105,7 +105,7 @@ extension ConnectionState {
     }
 
     private mutating func begin(_ response: HTTPResponse, keepsAlive: Bool, at moment: HTTPMoment) {
-        self.keepsAlive = keepsAlive && !isDraining && !response.headers.list("Connection").contains("close")
+        self.keepsAlive = keepsAlive && !isDraining && !response.headers.list("Connection", contains: "close")
         window = Window(end: moment.monotonic + limits.answerUnread)
     }
 

@@ -2,6 +2,7 @@
 /// refused: every lenient reading is somebody's smuggling gadget.
 enum Framing {
     static func of(_ headers: HTTPHeaders, minorVersion: Int) throws(HTTPWireError) -> BodyFraming {
+        guard headers.contains("Content-Length") || headers.contains("Transfer-Encoding") else { return .none }
         let lengths = headers.all("Content-Length")
         let codings = headers.all("Transfer-Encoding")
         if let coding = codings.first {
@@ -48,17 +49,14 @@ enum Framing {
 
     /// RFC 9112 3.2: HTTP/1.1 needs exactly one Host, and a bad one is refused in any version. An empty one is valid.
     static func checkHost(_ headers: HTTPHeaders, minorVersion: Int) throws(HTTPWireError) {
-        let hosts = headers.all("Host")
-        guard let host = hosts.first else {
+        guard let host = headers.firstBytes("Host") else {
             if minorVersion == 0 { return }
             throw .malformed("missing_host", "an HTTP/1.1 request needs a Host field")
         }
-        guard hosts.count == 1 else {
-            throw .malformed("repeated_host", "the Host field appears \(hosts.count) times")
-        }
-        let bytes = Array(host.utf8)
-        guard Authority.isValid(bytes[...]), bytes.first != UInt8(ascii: ":") else {
-            throw .malformed("bad_host", "Host \(quoted(bytes)) is not HOST or HOST:PORT")
+        let count = headers.count(of: "Host")
+        guard count == 1 else { throw .malformed("repeated_host", "the Host field appears \(count) times") }
+        guard Authority.isValid(host), host.first != UInt8(ascii: ":") else {
+            throw .malformed("bad_host", "Host \(quoted(host)) is not HOST or HOST:PORT")
         }
     }
 }

@@ -38,21 +38,25 @@ struct LineReader {
     }
 }
 
-/// One field line (RFC 9112 5), without its CRLF.
-func parseField(_ line: [UInt8]) throws(HTTPWireError) -> HTTPField {
-    guard let first = line.first, first != .space, first != .tab else {
-        throw .malformed("folded_field", "a field line must not begin with white space: \(quoted(line))")
+extension HTTPHeaders.Place {
+    /// Finds name and value in a field line (RFC 9112 5) without its CRLF.
+    init(inLine line: ArraySlice<UInt8>) throws(HTTPWireError) {
+        guard let first = line.first, first != .space, first != .tab else {
+            throw .malformed("folded_field", "a field line must not begin with white space: \(quoted(line))")
+        }
+        guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else {
+            throw .malformed("bad_field", "a field line needs a colon: \(quoted(line))")
+        }
+        let name = line[..<colon]
+        guard !name.isEmpty, name.allSatisfy(\.isToken) else {
+            throw .malformed(
+                "bad_field_name", "a field name must be letters, digits and !#$%&'*+-.^_`|~: \(quoted(name))")
+        }
+        let raw = line[colon...].dropFirst()
+        if name.equalsIgnoringCase("transfer-encoding".utf8), raw.contains(.tab) {
+            throw .malformed("bad_transfer_encoding", "Transfer-Encoding holds a tab, expected \"chunked\"")
+        }
+        let value = raw.trimmed
+        self.init(name: name.startIndex..<name.endIndex, value: value.startIndex..<value.endIndex)
     }
-    guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else {
-        throw .malformed("bad_field", "a field line needs a colon: \(quoted(line))")
-    }
-    let name = line[..<colon]
-    guard !name.isEmpty, name.allSatisfy(\.isToken) else {
-        throw .malformed("bad_field_name", "a field name must be letters, digits and !#$%&'*+-.^_`|~: \(quoted(name))")
-    }
-    let raw = line[colon...].dropFirst()
-    if name.equalsIgnoringCase("transfer-encoding".utf8), raw.contains(.tab) {
-        throw .malformed("bad_transfer_encoding", "Transfer-Encoding holds a tab, expected \"chunked\"")
-    }
-    return HTTPField(String(decoding: name, as: UTF8.self), bytes: raw.trimmed)
 }

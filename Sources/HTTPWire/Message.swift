@@ -47,15 +47,14 @@ public struct HTTPRequestHead: Sendable, Equatable {
     /// Whether the client waits for `100 Continue` (RFC 9110 10.1.1; HTTP/1.0 can't). Without a body there is
     /// nothing to wait for.
     public var expectsContinue: Bool {
-        minorVersion >= 1 && headers.list("Expect").contains("100-continue") && framing != .none
-            && framing != .length(0)
+        minorVersion >= 1 && framing != .none && framing != .length(0)
+            && headers.list("Expect", contains: "100-continue")
     }
 
     /// Whether the connection may be kept after the answer (RFC 9112 9.3).
     public var allowsKeepAlive: Bool {
-        let options = headers.list("Connection")
-        if options.contains("close") { return false }
-        return minorVersion >= 1 || options.contains("keep-alive")
+        if headers.list("Connection", contains: "close") { return false }
+        return minorVersion >= 1 || headers.list("Connection", contains: "keep-alive")
     }
 
     /// The value of the first pair of the query called `name`.

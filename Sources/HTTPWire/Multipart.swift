@@ -11,7 +11,7 @@ public struct MultipartBoundary: Sendable, Equatable {
 
     /// As above, with the Content-Type of a request's head.
     public init(_ headers: HTTPHeaders) throws(HTTPWireError) {
-        try self.init(headers.fields.first { HTTPHeaders.isSame($0.name, "Content-Type") }?.bytes ?? [])
+        try self.init(Array(headers.firstBytes("Content-Type") ?? []))
     }
 
     private init(_ contentType: [UInt8]) throws(HTTPWireError) {

@@ -40,7 +40,7 @@ public struct MultipartParser: Sendable {
     private var state = State.preamble
     private var search: DelimiterSearch
     private var line = LineReader()
-    private var fields: [HTTPField] = []
+    private var headers = HTTPHeaders()
     private var headerBytes = 0
     private var parts = 0
 
@@ -175,11 +175,11 @@ public struct MultipartParser: Sendable {
         guard try line.take(byte) else { return nil }
         let bytes = line.finish()
         if !bytes.isEmpty {
-            fields.append(try parseField(bytes))
+            try headers.append(line: bytes[...])
             return nil
         }
-        let part = try MultipartPart(HTTPHeaders(fields))
-        (fields, headerBytes) = ([], 0)
+        let part = try MultipartPart(headers)
+        (headers, headerBytes) = (HTTPHeaders(), 0)
         state = .content
         search = DelimiterSearch(boundary)
         return .part(part)

@@ -1,5 +1,6 @@
-// Strategy: the head goes through one byte at a time, so that where the input was split can't matter; body data goes
-// through in slices. The parser keeps only the line it is in.
+// Strategy: a line of the head that the input holds whole, and that is plain, is taken at once; every other line goes
+// through one byte at a time, and all refusals of lines are made there. So where the input was split can't matter. Body
+// data goes through in slices. The parser keeps only the line it is in.
 //
 // Invariants: after `.failure` every further call repeats it and takes no byte, so nothing behind a refused request is
 // ever read as another one. After `.end` the next call begins the next request.
@@ -22,7 +23,7 @@ public struct RequestParser: Sendable {
         /// Before a request line; one empty line is forgiven (RFC 9112 2.2).
         case start(skippedLine: Bool)
         case requestLine(methodEnded: Bool)
-        case fields(RequestLine)
+        case fields
         case bodyStart(BodyFraming)
         case length(remaining: Int)
         case chunked(ChunkedBody)
@@ -32,7 +33,8 @@ public struct RequestParser: Sendable {
     private let limits: HTTPLimits
     private var state = State.start(skippedLine: false)
     private var line = LineReader()
-    private var fields: [HTTPField] = []
+    private var requestLine: RequestLine?
+    private var headers = HTTPHeaders()
     private var headerBytes = 0
 
     /// The most bytes the current request's body may have.
@@ -81,19 +83,51 @@ public struct RequestParser: Sendable {
     }
 
     private mutating func takeHead(_ input: inout ArraySlice<UInt8>) throws(HTTPWireError) -> Event {
-        while let byte = input.popFirst() {
-            switch state {
-            case .start(let skippedLine):
-                try takeFirst(byte, skippedLine: skippedLine)
-            case .requestLine(let methodEnded):
-                try takeRequestLine(byte, methodEnded: methodEnded)
-            case .fields(let requestLine):
-                if try takeField(byte) { return .head(try finishHead(requestLine)) }
-            default:
-                return .needMore
+        while !input.isEmpty {
+            if line.isEmpty, let count = Self.plainLine(input), accepts(count, of: input) {
+                let whole = input.prefix(count)
+                input = input.dropFirst(count + 2)
+                if case .fields = state {
+                    headerBytes += count + 2
+                    if try takeField(whole) { return .head(try finishHead()) }
+                } else {
+                    try beginFields(whole)
+                }
+            } else if let byte = input.popFirst(), try takeHeadByte(byte) {
+                return .head(try finishHead())
             }
         }
         return .needMore
+    }
+
+    /// The length of the line that `input` begins with, without its CRLF.
+    ///
+    /// - Returns: `nil` where the line isn't whole, or holds anything but field content.
+    private static func plainLine(_ input: ArraySlice<UInt8>) -> Int? {
+        input.withUnsafeBufferPointer { bytes in
+            guard let end = bytes.firstIndex(where: { !$0.isFieldContent }) else { return nil }
+            return bytes[end] == .cr && end + 1 < bytes.count && bytes[end + 1] == .lf ? end : nil
+        }
+    }
+
+    /// Whether the line of `count` bytes breaks no rule that is looked at byte by byte.
+    private func accepts(_ count: Int, of input: ArraySlice<UInt8>) -> Bool {
+        if case .fields = state { return headerBytes + count + 2 <= limits.header }
+        guard count > 0, count <= limits.requestLine, let space = input.prefix(count).firstIndex(of: .space) else {
+            return false
+        }
+        return space > input.startIndex && input[..<space].allSatisfy(\.isToken)
+    }
+
+    /// - Returns: whether `byte` ended the header.
+    private mutating func takeHeadByte(_ byte: UInt8) throws(HTTPWireError) -> Bool {
+        switch state {
+        case .start(let skippedLine): try takeFirst(byte, skippedLine: skippedLine)
+        case .requestLine(let methodEnded): try takeRequestLine(byte, methodEnded: methodEnded)
+        case .fields: return try takeFieldByte(byte)
+        case .bodyStart, .length, .chunked, .failed: break
+        }
+        return false
     }
 
     private mutating func takeFirst(_ byte: UInt8, skippedLine: Bool) throws(HTTPWireError) {
@@ -117,8 +151,7 @@ public struct RequestParser: Sendable {
         }
         state = .requestLine(methodEnded: methodEnded || byte == .space)
         if try line.take(byte) {
-            state = .fields(try RequestLine(line.finish()))
-            (fields, headerBytes) = ([], 0)
+            try beginFields(line.finish()[...])
         } else if line.count > limits.requestLine {
             throw HTTPWireError(
                 status: 414, code: "request_line_too_long",
@@ -126,27 +159,42 @@ public struct RequestParser: Sendable {
         }
     }
 
+    private mutating func beginFields(_ line: ArraySlice<UInt8>) throws(HTTPWireError) {
+        requestLine = try RequestLine(line)
+        state = .fields
+        headerBytes = 0
+        headers.reserve()
+    }
+
     /// - Returns: whether `byte` ended the header.
-    private mutating func takeField(_ byte: UInt8) throws(HTTPWireError) -> Bool {
+    private mutating func takeFieldByte(_ byte: UInt8) throws(HTTPWireError) -> Bool {
         headerBytes += 1
         guard headerBytes <= limits.header else {
             throw HTTPWireError(
                 status: 431, code: "header_too_large", message: "the header is over \(limits.header) bytes")
         }
         guard try line.take(byte) else { return false }
-        let bytes = line.finish()
-        if bytes.isEmpty { return true }
-        guard fields.count < limits.fields else {
+        return try takeField(line.finish()[...])
+    }
+
+    /// - Returns: whether `line` is the empty one, which ends the header.
+    private mutating func takeField(_ line: ArraySlice<UInt8>) throws(HTTPWireError) -> Bool {
+        if line.isEmpty { return true }
+        guard headers.count < limits.fields else {
             throw HTTPWireError(
                 status: 431, code: "too_many_fields", message: "the header has more than \(limits.fields) fields")
         }
-        fields.append(try parseField(bytes))
+        try headers.append(line: line)
         return false
     }
 
-    private mutating func finishHead(_ requestLine: RequestLine) throws(HTTPWireError) -> HTTPRequestHead {
-        let headers = HTTPHeaders(fields)
-        fields = []
+    private mutating func finishHead() throws(HTTPWireError) -> HTTPRequestHead {
+        guard let requestLine else {
+            throw HTTPWireError(status: 500, code: "internal", message: "a header ended without its request line")
+        }
+        var headers = HTTPHeaders()
+        swap(&headers, &self.headers)
+        self.requestLine = nil
         try Framing.checkHost(headers, minorVersion: requestLine.minorVersion)
         let framing = try Framing.of(headers, minorVersion: requestLine.minorVersion)
         state = .bodyStart(framing)
@@ -194,27 +242,29 @@ private struct RequestLine {
     let target: RequestTarget
     let minorVersion: Int
 
-    init(_ line: [UInt8]) throws(HTTPWireError) {
-        let parts = line.split(separator: .space, omittingEmptySubsequences: false)
-        guard parts.count == 3, !parts[0].isEmpty, !parts[1].isEmpty else {
+    init(_ line: ArraySlice<UInt8>) throws(HTTPWireError) {
+        guard let first = line.firstIndex(of: .space), let last = line.lastIndex(of: .space), first > line.startIndex,
+            first + 1 < last, !line[(first + 1)..<last].contains(.space)
+        else {
             throw .malformed("bad_request_line", "\(quoted(line)), expected METHOD TARGET HTTP/1.1")
         }
-        minorVersion = try Self.minorVersion(parts[2])
-        method = String(decoding: parts[0], as: UTF8.self)
-        text = String(decoding: parts[1], as: UTF8.self)
-        target = try RequestTarget(parts[1], method: method)
+        let bytes = line[(first + 1)..<last]
+        minorVersion = try Self.minorVersion(line[(last + 1)...])
+        method = String(decoding: line[..<first], as: UTF8.self)
+        text = String(decoding: bytes, as: UTF8.self)
+        target = try RequestTarget(bytes, method: method)
     }
 
-    /// RFC 9110 2.5 would have us answer HTTP/1.2 as 1.1; nobody honest sends it.
+    /// RFC 9110 2.5 would have HTTP/1.2 served as 1.1; no known client sends it.
     private static func minorVersion(_ bytes: ArraySlice<UInt8>) throws(HTTPWireError) -> Int {
+        if bytes.elementsEqual("HTTP/1.1".utf8) { return 1 }
+        if bytes.elementsEqual("HTTP/1.0".utf8) { return 0 }
         let digits = bytes.dropFirst(5).split(separator: UInt8(ascii: "."), omittingEmptySubsequences: false)
         guard bytes.prefix(5).elementsEqual("HTTP/".utf8), (1...2).contains(digits.count),
             digits.allSatisfy({ $0.count == 1 && $0.allSatisfy(\.isDigit) })
         else {
             throw .malformed("bad_version", "\(quoted(bytes)) is not a version, expected HTTP/1.1")
         }
-        if bytes.elementsEqual("HTTP/1.1".utf8) { return 1 }
-        if bytes.elementsEqual("HTTP/1.0".utf8) { return 0 }
         throw HTTPWireError(
             status: 505, code: "version_not_supported",
             message: "\(quoted(bytes)): only HTTP/1.1 and HTTP/1.0 are spoken here")

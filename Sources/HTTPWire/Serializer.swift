@@ -9,8 +9,6 @@ enum Serializer {
 
     static let continueLine = Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)
 
-    private static let ownFields = ["Content-Length", "Transfer-Encoding", "Connection", "Keep-Alive", "Date"]
-
     /// The bytes of `response`, in one piece or, for a long body, in two.
     static func pieces(
         of response: HTTPResponse, context: Context, keepsAlive: Bool, date: HTTPDate
@@ -19,7 +17,7 @@ enum Serializer {
         let body = hasBody && !context.isHead ? response.body : []
         let isShort = body.count <= 64 << 10
         // RFC 9110 8.6: no length with 204; 304 would need the length that 200 has.
-        let framing = hasBody ? ("Content-Length", String(response.body.count)) : nil
+        let framing: (StaticString, String)? = hasBody ? ("Content-Length", String(response.body.count)) : nil
         var bytes = header(
             of: response, framing, minorVersion: context.minorVersion, keepsAlive: keepsAlive, date: date,
             room: isShort ? body.count : 0)
@@ -46,16 +44,18 @@ enum Serializer {
 
     /// - Parameter room: bytes that will be appended.
     private static func header(
-        of response: HTTPResponse, _ framing: (name: String, value: String)?, minorVersion: Int, keepsAlive: Bool,
+        of response: HTTPResponse, _ framing: (name: StaticString, value: String)?, minorVersion: Int, keepsAlive: Bool,
         date: HTTPDate, room: Int = 0
     ) -> [UInt8] {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(512 + room)
-        bytes.append(
-            contentsOf: "HTTP/1.1 \(response.status) \(HTTPResponse.reasonPhrase(of: response.status))\r\n".utf8)
+        appendStatusLine(response.status, to: &bytes)
         append("Date", date.text, to: &bytes)
-        for field in response.headers.fields where !isOwn(field.name) && isToken(field.name) {
-            append(field.name, field.value, to: &bytes)
+        let headers = response.headers
+        for place in headers.places where !isOwn(headers.bytes[place.name]) {
+            guard headers.bytes[place.name].allSatisfy(\.isToken), !place.name.isEmpty else { continue }
+            bytes.append(contentsOf: headers.bytes[place.name.lowerBound..<place.value.upperBound])
+            bytes.append(contentsOf: [.cr, .lf])
         }
         if let framing { append(framing.name, framing.value, to: &bytes) }
         if !keepsAlive {
@@ -67,19 +67,29 @@ enum Serializer {
         return bytes
     }
 
-    /// Values may echo a client's words: what could end the line becomes a space (RFC 9110 5.5).
-    private static func append(_ name: String, _ value: String, to bytes: inout [UInt8]) {
-        bytes.append(contentsOf: name.utf8)
-        bytes.append(contentsOf: [UInt8(ascii: ":"), .space])
-        bytes.append(contentsOf: value.utf8.lazy.map { $0.isFieldContent ? $0 : .space })
-        bytes.append(contentsOf: [.cr, .lf])
+    private static func append(_ name: StaticString, _ value: String, to bytes: inout [UInt8]) {
+        append(name, to: &bytes)
+        append(": ", to: &bytes)
+        bytes.append(contentsOf: value.utf8)
+        append("\r\n", to: &bytes)
     }
 
-    private static func isToken(_ name: String) -> Bool {
-        !name.isEmpty && name.utf8.allSatisfy(\.isToken)
+    private static func append(_ text: StaticString, to bytes: inout [UInt8]) {
+        text.withUTF8Buffer { bytes.append(contentsOf: $0) }
     }
 
-    private static func isOwn(_ name: String) -> Bool {
-        ownFields.contains { HTTPHeaders.isSame($0, name) }
+    private static func appendStatusLine(_ status: Int, to bytes: inout [UInt8]) {
+        if status == 200 { return append("HTTP/1.1 200 OK\r\n", to: &bytes) }
+        bytes.append(contentsOf: "HTTP/1.1 \(status) \(HTTPResponse.reasonPhrase(of: status))\r\n".utf8)
+    }
+
+    private static func isOwn(_ name: ArraySlice<UInt8>) -> Bool {
+        switch name.count {
+        case 4: name.equalsIgnoringCase("Date".utf8)
+        case 10: name.equalsIgnoringCase("Connection".utf8) || name.equalsIgnoringCase("Keep-Alive".utf8)
+        case 14: name.equalsIgnoringCase("Content-Length".utf8)
+        case 17: name.equalsIgnoringCase("Transfer-Encoding".utf8)
+        default: false
+        }
     }
 }

@@ -60,6 +60,9 @@ struct RequestTarget {
     private static func decode(
         _ raw: ArraySlice<UInt8>, of target: ArraySlice<UInt8>, plusIsSpace: Bool
     ) throws(HTTPWireError) -> String {
+        let isPlain = !raw.contains { $0 == UInt8(ascii: "%") || ($0 == UInt8(ascii: "+") && plusIsSpace) }
+        // A target's bytes are ASCII: they have been checked.
+        if isPlain { return String(decoding: raw, as: UTF8.self) }
         var bytes: [UInt8] = []
         bytes.reserveCapacity(raw.count)
         var rest = raw
