@@ -68,7 +68,8 @@ final class Exchange: HTTPExchange {
         if let preflight = service.crossOrigin.preflight(head) { return .respond(preflight) }
         // Before anything else is told, whether there is such a route included.
         try service.checkKey(of: head, for: lookup.access)
-        switch try lookup.match.get() {
+        switch lookup.match {
+        case .refusal(let error): throw error
         case .options(let allow): return .respond(HTTPResponse(status: 204, headers: ["Allow": allow]))
         case .route(let route):
             try service.checkNeeds(of: route)
@@ -86,7 +87,7 @@ final class Exchange: HTTPExchange {
 
     func run(body: [UInt8], responder: HTTPResponder) {
         do throws(ServiceError) {
-            guard case .route(let route) = try lookup.match.get(), case .work(let rule, let respond) = route.action
+            guard case .route(let route) = lookup.match, case .work(let rule, let respond) = route.action
             else {
                 throw ServiceError(500, "internal", "a body was read for a route that takes none")
             }
@@ -153,7 +154,7 @@ final class Exchange: HTTPExchange {
         var response = response
         if let contract = before.contract { response.headers.set("X-Tessera-Contract", contract) }
         let record = ResponseRecord(
-            id: id, head: head, peer: peer, route: lookup.path, access: lookup.access,
+            id: id, head: head, peer: peer, path: lookup.path,
             start: isOfWire ? .now : before.start, timings: before.timings,
             work: before.model.map { .init(model: $0, images: before.images, timings: before.timings) },
             bytesIn: before.bodyBytes, refusal: refusal, code: refusal?.code ?? before.code, isOfWire: isOfWire,

@@ -13,9 +13,8 @@ struct ResponseRecord: Sendable {
     /// `nil`: what came was no request.
     let head: HTTPRequestHead?
     let peer: String?
-    /// The route's path as the table has it; `nil`: no route's.
-    var route: String?
-    var access = Route.Access.keyHolders
+    /// `nil`: no route's.
+    var path: RouteTable.Path?
     /// When the request was whole; for one that is answered by its head, when that was.
     var start = ContinuousClock.now
     var timings = Timings()

@@ -1,6 +1,7 @@
 import HTTPWire
+import Synchronization
 
-/// Answers as HTTP has them.
+/// Responses as HTTP has them.
 enum Responses {
     static func ok(_ type: String, _ body: [UInt8], _ fields: [(String, String)] = []) -> HTTPResponse {
         var headers: HTTPHeaders = ["Content-Type": type]
@@ -24,7 +25,7 @@ enum Responses {
             body: KServeRoute.owns(path) ? KServeAnswers.error(error) : Answers.error(error, requestID: id))
     }
 
-    /// What every answer carries.
+    /// What every response carries.
     static func stamp(
         _ response: inout HTTPResponse, id: String, _ phase: Lifecycle.Phase, _ timings: Timings = Timings()
     ) {
@@ -35,19 +36,35 @@ enum Responses {
 
     /// The client's `X-Request-Id` if it is 1...128 visible ASCII characters, else a new one.
     static func requestID(_ head: HTTPRequestHead) -> String {
-        let sent = head.headers.first("X-Request-Id") ?? ""
+        guard let sent = head.headers.first("X-Request-Id") else { return newID() }
         let isPlain = (1...128).contains(sent.utf8.count) && sent.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F }
         return isPlain ? sent : newID()
     }
 
-    /// 32 hexadecimal digits.
+    /// 32 hexadecimal digits, another at each call.
     static func newID() -> String {
-        let digits = Array("0123456789abcdef".utf8)
-        var bits = (UInt64.random(in: .min ... .max), UInt64.random(in: .min ... .max))
-        return String(
-            decoding: (0..<32).map { index in
-                defer { if index < 16 { bits.0 >>= 4 } else { bits.1 >>= 4 } }
-                return digits[Int((index < 16 ? bits.0 : bits.1) & 15)]
-            }, as: UTF8.self)
+        let number = counter.add(1, ordering: .relaxed).newValue
+        let high = mixed(number ^ seed.0)
+        let low = mixed(number &+ seed.1)
+        return String(unsafeUninitializedCapacity: 32) { digits in
+            for index in 0..<32 {
+                let bits = index < 16 ? high >> (60 - 4 * UInt64(index)) : low >> (124 - 4 * UInt64(index))
+                let digit = UInt8(truncatingIfNeeded: bits & 15)
+                digits[index] = digit < 10 ? 0x30 + digit : 0x57 + digit
+            }
+            return 32
+        }
+    }
+
+    /// What tells this process's ids from another's; each id then costs no system call.
+    private static let seed = (UInt64.random(in: .min ... .max), UInt64.random(in: .min ... .max))
+    private static let counter = Atomic<UInt64>(0)
+
+    /// A bijection whose output looks random (the finalizer of SplitMix64, Steele, Lea and Flood 2014).
+    private static func mixed(_ number: UInt64) -> UInt64 {
+        var bits = number &* 0x9E37_79B9_7F4A_7C15
+        bits = (bits ^ (bits >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        bits = (bits ^ (bits >> 27)) &* 0x94D0_49BB_1331_11EB
+        return bits ^ (bits >> 31)
     }
 }

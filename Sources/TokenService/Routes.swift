@@ -1,7 +1,7 @@
 import HTTPWire
 
-/// One row of the table: what answers a method at a path.
-struct Route: Sendable {
+/// One row of the table: what responds to a method at a path.
+final class Route: Sendable {
     typealias Immediate = @Sendable (Exchange) throws(ServiceError) -> HTTPResponse
     typealias Work = @Sendable (Exchange, WorkRequest) async throws(ServiceError) -> HTTPResponse
 
@@ -28,9 +28,8 @@ struct Route: Sendable {
 
     let method: String
     /// As it is written in the table.
+    /// As it is written in the table; a segment `{name}` stands for any one, the parameter of that name.
     let path: String
-    /// Segments; `{name}` stands for any one, the parameter of that name.
-    let pattern: [Substring]
     let needs: Needs
     let access: Access
     let action: Action
@@ -40,7 +39,6 @@ struct Route: Sendable {
     ) {
         self.method = method
         self.path = path
-        pattern = path.split(separator: "/", omittingEmptySubsequences: false)
         self.needs = needs
         self.access = access
         self.action = action
@@ -57,72 +55,104 @@ struct BodyRule: Sendable {
     let outputs: [String]
 }
 
-/// Routes by path. 404, 405, 406, 415, HEAD and OPTIONS follow from the rows.
+/// Routes by path. 404, 405, HEAD and OPTIONS follow from the rows.
 struct RouteTable: Sendable {
-    let routes: [Route]
+    /// All rows of one path.
+    final class Path: Sendable {
+        /// As it is written in the table.
+        let name: String
+        /// Where it is in the table: paths are counted from 0.
+        let index: Int
+        let access: Route.Access
+        let routes: [Route]
+        /// The methods there are.
+        let allow: String
+        let segments: [Substring]
+
+        init(_ name: String, index: Int, _ routes: [Route]) {
+            self.name = name
+            self.index = index
+            self.routes = routes
+            access = routes.first?.access ?? .keyHolders
+            let methods = routes.flatMap { $0.method == "GET" ? ["GET", "HEAD"] : [$0.method] }
+            allow = (methods + ["OPTIONS"]).joined(separator: ", ")
+            segments = name.split(separator: "/", omittingEmptySubsequences: false)
+        }
+
+        /// Whether the same path is meant by one string alone.
+        var isLiteral: Bool { !segments.contains { $0.hasPrefix("{") } }
+
+        func route(_ method: String) -> Route? {
+            routes.first { $0.method == method || (method == "HEAD" && $0.method == "GET") }
+        }
+
+        /// - Returns: `nil` where `segments` are another path's.
+        func parameters(in segments: [Substring]) -> [String: String]? {
+            guard segments.count == self.segments.count else { return nil }
+            var parameters: [String: String] = [:]
+            for (segment, expected) in zip(segments, self.segments) {
+                if expected.hasPrefix("{"), !segment.isEmpty {
+                    parameters[String(expected.dropFirst().dropLast())] = String(segment)
+                } else if segment != expected {
+                    return nil
+                }
+            }
+            return parameters
+        }
+    }
 
     enum Match: Sendable {
         case route(Route)
-        /// OPTIONS at a path that exists.
+        /// OPTIONS at a path that exists, or at `*`.
         case options(allow: String)
+        /// 404, or 405 with the methods there are.
+        case refusal(ServiceError)
     }
 
     /// What the table has for a request.
     struct Lookup: Sendable {
-        /// A failure is 404, or 405 with the methods there are.
-        var match: Result<Match, ServiceError>
-        /// The path as the table has it; `nil`: none has this one.
-        var path: String?
-        /// Who may ask for the path, whether it exists or not.
-        var access = Route.Access.keyHolders
+        let match: Match
+        /// `nil`: the table has no such path.
+        var path: Path?
         /// By name.
         var parameters: [String: String] = [:]
+
+        /// Who may ask for the path, whether it exists or not.
+        var access: Route.Access { path?.access ?? .keyHolders }
+    }
+
+    private var literal: [String: Path] = [:]
+    private var patterns: [Path] = []
+
+    init(routes: [Route]) {
+        var names: [String] = []
+        for route in routes where !names.contains(route.path) { names.append(route.path) }
+        for (index, name) in names.enumerated() {
+            let path = Path(name, index: index, routes.filter { $0.path == name })
+            if path.isLiteral { literal[name] = path } else { patterns.append(path) }
+        }
     }
 
     func lookUp(_ head: HTTPRequestHead) -> Lookup {
-        if head.path == "*" { return Lookup(match: .success(.options(allow: "GET, HEAD, POST, OPTIONS"))) }
+        if let path = literal[head.path] { return lookUp(head, at: path) }
+        if head.path == "*" { return Lookup(match: .options(allow: "GET, HEAD, POST, OPTIONS")) }
         let segments = head.path.split(separator: "/", omittingEmptySubsequences: false)
-        var lookup: Lookup?
-        var methods: [String] = []
-        for route in routes {
-            guard let parameters = Self.parameters(of: segments, in: route.pattern) else { continue }
-            var found = lookup ?? Lookup(match: .success(.route(route)), path: route.path, access: route.access)
-            found.parameters = parameters
-            if route.method == head.method || (head.method == "HEAD" && route.method == "GET") {
-                found.match = .success(.route(route))
-                return found
-            }
-            lookup = found
-            methods += route.method == "GET" ? ["GET", "HEAD"] : [route.method]
+        for path in patterns {
+            guard let parameters = path.parameters(in: segments) else { continue }
+            var lookup = lookUp(head, at: path)
+            lookup.parameters = parameters
+            return lookup
         }
-        guard var lookup else {
-            return Lookup(
-                match: .failure(
-                    ServiceError(404, "not_found", "there is no route '\(shortened(head.path))'")))
-        }
-        let allow = (methods + ["OPTIONS"]).joined(separator: ", ")
-        if head.method == "OPTIONS" {
-            lookup.match = .success(.options(allow: allow))
-        } else {
-            let found = "'\(shortened(head.path))' has no \(shortened(head.method))"
-            lookup.match = .failure(
-                ServiceError(405, "method_not_allowed", "\(found); allowed: \(allow)", allow: allow))
-        }
-        return lookup
+        return Lookup(match: .refusal(ServiceError(404, "not_found", "there is no route '\(shortened(head.path))'")))
     }
 
-    /// - Returns: `nil` where the path is another.
-    private static func parameters(of segments: [Substring], in pattern: [Substring]) -> [String: String]? {
-        guard segments.count == pattern.count else { return nil }
-        var parameters: [String: String] = [:]
-        for (segment, expected) in zip(segments, pattern) {
-            if expected.hasPrefix("{"), !segment.isEmpty {
-                parameters[String(expected.dropFirst().dropLast())] = String(segment)
-            } else if segment != expected {
-                return nil
-            }
-        }
-        return parameters
+    private func lookUp(_ head: HTTPRequestHead, at path: Path) -> Lookup {
+        if let route = path.route(head.method) { return Lookup(match: .route(route), path: path) }
+        if head.method == "OPTIONS" { return Lookup(match: .options(allow: path.allow), path: path) }
+        let found = "'\(shortened(head.path))' has no \(shortened(head.method))"
+        let error = ServiceError(
+            405, "method_not_allowed", "\(found); allowed: \(path.allow)", allow: path.allow)
+        return Lookup(match: .refusal(error), path: path)
     }
 }
 

@@ -19,8 +19,10 @@ final class ServiceMetrics: Sendable {
         weak let server: HTTPServer?
     }
 
-    private struct Answer: Hashable {
-        let route: String
+    /// Responses that are counted together.
+    private struct Kind: Hashable {
+        /// The path's index in the table; -1: none's.
+        let path: Int
         let status: Int
     }
 
@@ -40,8 +42,8 @@ final class ServiceMetrics: Sendable {
     private let margins: Family<Histogram>
     private let reloads: Family<Counter>
     private let engine: Engine
-    /// Instruments of answers that there have been: every request passes here, and a family's members are far to find.
-    private let answers = Mutex<[Answer: (count: Counter, duration: Histogram)]>([:])
+    /// The instruments of responses that there have been: finding them by numbers is cheaper than by their labels.
+    private let instruments = Mutex<[Kind: (count: Counter, duration: Histogram)]>([:])
     private let servers = Mutex<[Weak]>([])
     /// By model.
     private let windows = Mutex<[String: Window]>([:])
@@ -115,19 +117,21 @@ extension ServiceMetrics {
             if [429, 503].contains(status), let refusal = record.refusal { rejected[refusal.code].add() }
             return
         }
-        let answer = Answer(route: record.route ?? Self.otherRoute, status: record.status(of: status))
-        let (count, duration) = answers.withLock { answers in
-            if let known = answers[answer] { return known }
-            let new = (count: requests[answer.route, "\(answer.status)"], duration: durations[answer.route])
-            answers[answer] = new
+        let kind = Kind(path: record.path?.index ?? -1, status: record.status(of: status))
+        let (count, duration) = instruments.withLock { instruments in
+            if let known = instruments[kind] { return known }
+            let route = record.path?.name ?? Self.otherRoute
+            let new = (count: requests[route, "\(kind.status)"], duration: durations[route])
+            instruments[kind] = new
             return new
         }
         count.add()
         duration.observe(.now - record.start)
-        if let refusal = record.refusal, answer.status == refusal.status, [429, 503, 504].contains(answer.status) {
+        if let refusal = record.refusal, kind.status == refusal.status, [429, 503, 504].contains(kind.status) {
             rejected[refusal.code].add()
         }
         let timings = record.timings
+        guard timings != Timings() else { return }
         let spans = [
             ("preprocess", timings.preprocess), ("inference", timings.inference), ("postprocess", timings.postprocess),
         ]

@@ -71,11 +71,11 @@ public final class TokenService: HTTPHandler {
     public func response(to error: HTTPWireError, head: HTTPRequestHead?, peer: String?) -> HTTPResponse {
         let id = head.map(Responses.requestID) ?? Responses.newID()
         let refusal = ServiceError(error)
-        let access = head.map { routes.lookUp($0).access } ?? .keyHolders
         return finish(
             Responses.error(refusal, id: id, path: head?.path ?? ""),
             ResponseRecord(
-                id: id, head: head, peer: peer, access: access, refusal: refusal, code: refusal.code, isOfWire: true))
+                id: id, head: head, peer: peer, path: head.flatMap { routes.lookUp($0).path }, refusal: refusal,
+                code: refusal.code, isOfWire: true))
     }
 
     public func started(_ server: HTTPServer) {
@@ -97,7 +97,7 @@ public final class TokenService: HTTPHandler {
 
     private func log(_ record: ResponseRecord, _ response: HTTPResponse) {
         guard let log = configuration.accessLog else { return }
-        if !log.includesProbes, record.head != nil, record.access == .anyone { return }
+        if !log.includesProbes, record.head != nil, record.path?.access == .anyone { return }
         log.write(record, response)
     }
 

@@ -27,7 +27,7 @@ enum KServeRoute {
     static func owns(_ path: String) -> Bool { path == "/v2" || path.hasPrefix("/v2/") }
 
     private static func probe(_ word: String, _ finding: HealthRoute.Finding) -> HTTPResponse {
-        HealthRoute.answer(.object(JSONObject([(word, .bool(finding.isGood))])), finding)
+        HealthRoute.response(.object(JSONObject([(word, .bool(finding.isGood))])), finding)
     }
 
     private static func metadata(_ exchange: Exchange) throws(ServiceError) -> HTTPResponse {
@@ -41,6 +41,6 @@ enum KServeRoute {
         let name = exchange.parameter("id")
         let finding = HealthRoute.ready(exchange.service)
         if finding.isGood { _ = try exchange.service.kserveModel(name) }
-        return HealthRoute.answer(["name": .string(name), "ready": .bool(finding.isGood)], finding)
+        return HealthRoute.response(["name": .string(name), "ready": .bool(finding.isGood)], finding)
     }
 }
