@@ -13,21 +13,29 @@ public final class Admission: Sendable {
         var undone: [WorkKind?: Int] = [:]
         var undoneCount = 0
         /// An image's work by its kind, moving means.
-        var paces: [WorkKind: Duration] = [:]
+        var paces: [WorkKind: Duration] = [:] {
+            didSet { knownWork = nil }
+        }
+        /// `work`, until what it depends on changes: each refusal asks for it.
+        private var knownWork: Duration?
 
         /// What is undone, at the paces known now. A kind that nothing is known of counts as the fastest: it is soon
         /// known, by the first image that is done.
-        var work: Duration {
+        mutating func work() -> Duration {
+            if let knownWork { return knownWork }
             let least = paces.values.min() ?? .zero
-            return undone.reduce(.zero) { sum, entry in
+            let work = undone.reduce(.zero) { sum, entry in
                 sum + (entry.key.flatMap { paces[$0] } ?? least) * entry.value
             }
+            knownWork = work
+            return work
         }
 
         mutating func add(_ images: Int, of kind: WorkKind?) {
             undoneCount += images
             let left = (undone[kind] ?? 0) + images
             undone[kind] = left == 0 ? nil : left
+            knownWork = nil
         }
     }
 
@@ -50,10 +58,10 @@ public final class Admission: Sendable {
     public var images: Int { state.withLock { $0.held } }
 
     /// Whether not even one image would be let in.
-    public var isFull: Bool { state.withLock { isFull($0) } }
+    public var isFull: Bool { state.withLock { isFull(&$0) } }
 
     /// What the work that is let in will take, as far as can be told; zero until an image has been done.
-    public var work: Duration { state.withLock { $0.work } }
+    public var work: Duration { state.withLock { $0.work() } }
 
     /// How long until the wait is within its bound.
     public var timeToRoom: Duration { longestWait.map { max(.zero, work - $0) } ?? .zero }
@@ -63,7 +71,7 @@ public final class Admission: Sendable {
     /// - Returns: `nil` where there aren't that many places, or they would wait for too long.
     public func reserve(_ images: Int) -> Reservation? {
         let isTaken = state.withLock { state in
-            guard images >= 0, !isFull(state) || images == 0 else { return false }
+            guard images >= 0, !isFull(&state) || images == 0 else { return false }
             return take(images, of: nil, &state)
         }
         return isTaken ? Reservation(admission: self, images: images) : nil
@@ -76,10 +84,10 @@ public final class Admission: Sendable {
         }
     }
 
-    private func isFull(_ state: State) -> Bool {
+    private func isFull(_ state: inout State) -> Bool {
         if state.held >= capacity { return true }
         guard let longestWait, state.undoneCount >= least else { return false }
-        return state.work > longestWait
+        return state.work() > longestWait
     }
 
     private func take(_ images: Int, of kind: WorkKind?, _ state: inout State) -> Bool {

@@ -142,7 +142,9 @@ final class Connection: @unchecked Sendable {
 
     private func begin(_ head: HTTPRequestHead) -> ConnectionState.Decision {
         switch worker.handler.begin(head, peer: peer) {
-        case .respond(let response): return .respond(response)
+        case .respond(let response):
+            worker.note(response)
+            return .respond(response)
         case .collect(let limit, let exchange):
             self.exchange = exchange
             exchangeCount += 1

@@ -22,6 +22,8 @@ final class Worker: @unchecked Sendable {
 
     /// Between two looks at the connections' times.
     private static let tickInterval = Duration.milliseconds(250)
+    /// Microseconds for which requests gather while the service refuses them.
+    private static let refusalPause: UInt32 = 5_000
 
     let limits: HTTPLimits
     let handler: any HTTPHandler
@@ -38,6 +40,8 @@ final class Worker: @unchecked Sendable {
     private var nextTick = Duration.zero
     private var isDraining = false
     private var isStopped = false
+    /// Responses since the loop last woke up, and those of them that were 429.
+    private var responses = (all: 0, refusals: 0)
     private var dateSecond: Int64 = .min
 
     init(index: Int, limits: HTTPLimits, handler: any HTTPHandler, occupancy: Occupancy, uploads: Uploads) {
@@ -89,6 +93,7 @@ final class Worker: @unchecked Sendable {
     private func run() {
         updateMoment()
         while !isStopped {
+            pauseAfterRefusals()
             let work = takeWork()
             // Work may have more to follow; it and what the sockets have take turns.
             let count = poller?.wait(milliseconds: work.isEmpty ? timeToTick : 0) ?? 0
@@ -107,6 +112,19 @@ final class Worker: @unchecked Sendable {
             return inbox.work
         }
         for body in rest { body() }
+    }
+
+    /// A request is responded to by its head alone.
+    func note(_ response: HTTPResponse) {
+        responses.all += 1
+        if response.status == 429 { responses.refusals += 1 }
+    }
+
+    /// Under overload most requests come one at a time, and to wake up for each costs more than to refuse it, at the
+    /// expense of those that were taken. So when all that came was refused, more is awaited.
+    private func pauseAfterRefusals() {
+        if responses.all > 0, responses.refusals == responses.all { usleep(Self.refusalPause) }
+        responses = (0, 0)
     }
 
     private func takeWork() -> [@Sendable () -> Void] {

@@ -17,8 +17,8 @@ public struct QueryItem: Sendable, Equatable {
     }
 }
 
-/// A request without its body: RFC 9112 3 and 5, checked.
-public struct HTTPRequestHead: Sendable, Equatable {
+/// A request without its body: RFC 9112 3 and 5, checked. Immutable and shared: several hold it until the response is made.
+public final class HTTPRequestHead: Sendable {
     /// Compared with its case (RFC 9110 9.1).
     public let method: String
     /// As it was sent.
@@ -51,7 +51,7 @@ public struct HTTPRequestHead: Sendable, Equatable {
             && headers.list("Expect", contains: "100-continue")
     }
 
-    /// Whether the connection may be kept after the answer (RFC 9112 9.3).
+    /// Whether the connection may be kept after the response (RFC 9112 9.3).
     public var allowsKeepAlive: Bool {
         if headers.list("Connection", contains: "close") { return false }
         return minorVersion >= 1 || headers.list("Connection", contains: "keep-alive")
@@ -60,6 +60,15 @@ public struct HTTPRequestHead: Sendable, Equatable {
     /// The value of the first pair of the query called `name`.
     public func queryValue(_ name: String) -> String? {
         query.first { $0.name == name }?.value
+    }
+}
+
+extension HTTPRequestHead: Equatable {
+    public static func == (one: HTTPRequestHead, other: HTTPRequestHead) -> Bool {
+        one === other
+            || (one.method == other.method && one.target == other.target && one.path == other.path
+                && one.query == other.query && one.minorVersion == other.minorVersion && one.headers == other.headers
+                && one.framing == other.framing)
     }
 }
 
@@ -74,13 +83,13 @@ public struct HTTPRequest: Sendable, Equatable {
     }
 }
 
-/// A whole answer. `Content-Length`, `Date` and `Connection` are the serializer's; `Connection: close` among the
+/// A whole response. `Content-Length`, `Date` and `Connection` are the serializer's; `Connection: close` among the
 /// headers asks for the connection to be closed.
 public struct HTTPResponse: Sendable, Equatable {
     /// 200...599.
     public var status: Int
     public var headers: HTTPHeaders
-    /// An answer to HEAD carries the body that GET would have; it isn't sent.
+    /// A response to HEAD carries the body that GET would have; it isn't sent.
     public var body: [UInt8]
 
     public init(status: Int, headers: HTTPHeaders = [:], body: [UInt8] = []) {

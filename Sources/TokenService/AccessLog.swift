@@ -1,7 +1,7 @@
 import HTTPWire
 import Logging
 
-/// One line for each answer, in bytes and milliseconds. A query is never in it.
+/// One line for each response, in bytes and milliseconds. A query is never in it.
 public struct AccessLog: Sendable {
     let logger: Logger
     /// Whether probes of health have lines too.
@@ -23,11 +23,12 @@ public struct AccessLog: Sendable {
     ) -> Logger.Metadata {
         let hasNoBody = record.head?.method == "HEAD" || response.status == 204 || response.status == 304
         let bytesOut = hasNoBody || record.isDisconnected ? 0 : response.body.count
-        var metadata: Logger.Metadata = [
-            "request_id": .string(record.id), "status": .stringConvertible(status),
-            "bytes_in": .stringConvertible(record.bytesIn), "bytes_out": .stringConvertible(bytesOut),
-            "duration_ms": .stringConvertible(Timings.milliseconds(.now - record.start)),
-        ]
+        var metadata = Logger.Metadata(minimumCapacity: 16)
+        metadata["request_id"] = .string(record.id)
+        metadata["status"] = .stringConvertible(status)
+        metadata["bytes_in"] = .stringConvertible(record.bytesIn)
+        metadata["bytes_out"] = .stringConvertible(bytesOut)
+        metadata["duration_ms"] = .stringConvertible(Timings.milliseconds(.now - record.start))
         if let peer = record.peer { metadata["peer"] = .string(peer) }
         if let code = record.code { metadata["code"] = .string(code) }
         if let head = record.head {

@@ -11,14 +11,16 @@ enum MediaType {
 
     /// Type and subtype in lower case, without parameters.
     static func essence(_ field: String) -> String {
-        trimmed(field.prefix { $0 != ";" }).lowercased()
+        trimmed(Substring(field.utf8.prefix { $0 != UInt8(ascii: ";") })).lowercased()
     }
 
     /// The offer that the client likes best, the earliest of equals.
     ///
     /// - Returns: `nil` where it accepts none.
     static func choose(_ offers: [String], for headers: HTTPHeaders) -> String? {
-        let ranges = headers.all("Accept").flatMap { $0.split(separator: ",") }.compactMap { Range($0) }
+        let fields = headers.all("Accept")
+        guard !fields.isEmpty else { return offers.first }
+        let ranges = fields.flatMap { $0.split(separator: ",") }.compactMap { Range($0) }
         guard !ranges.isEmpty else { return offers.first }
         var best: (offer: String, quality: Double)?
         for offer in offers {
@@ -55,9 +57,9 @@ enum MediaType {
     }
 
     private static func trimmed(_ text: Substring) -> String {
-        let isSpace: (Character) -> Bool = { $0 == " " || $0 == "\t" }
-        let start = text.drop(while: isSpace)
+        let isSpace: (UInt8) -> Bool = { $0 == 0x20 || $0 == 0x09 }
+        let start = text.utf8.drop(while: isSpace)
         guard let end = start.lastIndex(where: { !isSpace($0) }) else { return "" }
-        return String(start[...end])
+        return String(Substring(start[...end]))
     }
 }

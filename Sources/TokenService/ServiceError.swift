@@ -55,5 +55,5 @@ public struct ServiceError: Error, Sendable, Equatable, CustomStringConvertible 
 
 /// A name out of a request, short enough for a message.
 func shortened(_ text: String, to limit: Int = 64) -> String {
-    text.count <= limit ? text : String(text.prefix(limit)) + "…"
+    text.utf8.count <= limit || text.count <= limit ? text : String(text.prefix(limit)) + "…"
 }

@@ -44,6 +44,8 @@ final class ServiceMetrics: Sendable {
     private let engine: Engine
     /// The instruments of responses that there have been: finding them by numbers is cheaper than by their labels.
     private let instruments = Mutex<[Kind: (count: Counter, duration: Histogram)]>([:])
+    /// One of `rejected`: the one that is counted most.
+    private let queueFull: Counter
     private let servers = Mutex<[Weak]>([])
     /// By model.
     private let windows = Mutex<[String: Window]>([:])
@@ -82,11 +84,11 @@ final class ServiceMetrics: Sendable {
             "tessera_model_reloads_total",
             "Reloads of the models, by result: 'success', or 'failure', which left those before in their place.",
             labels: ["result"])
+        queueFull = rejected[ServiceError.queueFull(Admission(capacity: 1)).code]
         addReadings()
         for result in ["success", "failure"] { _ = reloads[result] }
         // Known before they happen, so that the first one is seen as an increase.
-        let queueFull = ServiceError.queueFull(Admission(capacity: 1))
-        for error in [queueFull, .loading, .draining, .expired] { _ = rejected[error.code] }
+        for error in [ServiceError.loading, .draining, .expired] { _ = rejected[error.code] }
         _ = rejected["uploads_full"]
     }
 
@@ -128,7 +130,7 @@ extension ServiceMetrics {
         count.add()
         duration.observe(.now - record.start)
         if let refusal = record.refusal, kind.status == refusal.status, [429, 503, 504].contains(kind.status) {
-            rejected[refusal.code].add()
+            (refusal.code == "queue_full" ? queueFull : rejected[refusal.code]).add()
         }
         let timings = record.timings
         guard timings != Timings() else { return }

@@ -22,7 +22,9 @@ struct LineLogHandler: LogHandler {
     func log(event: LogEvent) {
         var all = metadata
         if let provided = metadataProvider?.get() { all.merge(provided) { $1 } }
-        if let own = event.metadata { all.merge(own) { $1 } }
+        if let own = event.metadata {
+            if all.isEmpty { all = own } else { all.merge(own) { $1 } }
+        }
         if let error = event.error { all["error"] = "\(error)" }
         writer.add(LogLine(event.level, event.message.description, metadata: all))
     }

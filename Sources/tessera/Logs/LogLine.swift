@@ -29,20 +29,33 @@ enum LogFormat: String, CaseIterable, Sendable {
 
     /// With the line feed at its end.
     func bytes(of line: LogLine) -> [UInt8] {
+        var bytes: [UInt8] = []
+        append(line, to: &bytes)
+        return bytes
+    }
+
+    /// With the line feed at its end.
+    func append(_ line: LogLine, to bytes: inout [UInt8]) {
         let time = Self.timestamp(line.time)
         let metadata = line.metadata.sorted { $0.key < $1.key }
         switch self {
         case .text:
-            var text = "\(time) \(line.level.rawValue) \(Self.escaped(line.message))"
-            for (key, value) in metadata { text += " \(Self.word(key))=\(Self.word("\(value)"))" }
-            return Array("\(text)\n".utf8)
+            bytes.append(contentsOf: "\(time) \(line.level.rawValue) ".utf8)
+            bytes.append(contentsOf: Self.escaped(line.message).utf8)
+            for (key, value) in metadata {
+                bytes.append(UInt8(ascii: " "))
+                Self.append(word: key, to: &bytes)
+                bytes.append(UInt8(ascii: "="))
+                Self.append(word: value.description, to: &bytes)
+            }
         case .json:
             var object = JSONObject([
                 ("time", .string(time)), ("level", .string(line.level.rawValue)), ("message", .string(line.message)),
             ])
             for (key, value) in metadata where object[key] == nil { object[key] = Self.json(value) }
-            return JSONValue.object(object).write() + [UInt8(ascii: "\n")]
+            bytes.append(contentsOf: JSONValue.object(object).write())
         }
+        bytes.append(UInt8(ascii: "\n"))
     }
 
     private static func json(_ value: Logger.MetadataValue) -> JSONValue {
@@ -61,13 +74,18 @@ enum LogFormat: String, CaseIterable, Sendable {
     }
 
     /// As it is where that is plain, else in quotes.
-    private static func word(_ text: String) -> String {
-        let isPlain = !text.isEmpty && text.utf8.allSatisfy { $0 > 0x20 && $0 < 0x7F && !"\"=\\".utf8.contains($0) }
-        guard !isPlain else { return text }
-        return "\"\(escaped(text, quotes: true))\""
+    private static func append(word text: String, to bytes: inout [UInt8]) {
+        let isPlain = !text.isEmpty && text.utf8.allSatisfy(isPlain)
+        bytes.append(contentsOf: (isPlain ? text : "\"\(escaped(text, quotes: true))\"").utf8)
+    }
+
+    private static func isPlain(_ byte: UInt8) -> Bool {
+        byte > 0x20 && byte < 0x7F && byte != UInt8(ascii: "\"") && byte != UInt8(ascii: "=")
+            && byte != UInt8(ascii: "\\")
     }
 
     private static func escaped(_ text: String, quotes: Bool = false) -> String {
+        if text.utf8.allSatisfy({ isPlain($0) || $0 == 0x20 }) { return text }
         var result = ""
         for scalar in text.unicodeScalars {
             switch (scalar, scalar.properties.generalCategory) {
@@ -90,14 +108,24 @@ enum LogFormat: String, CaseIterable, Sendable {
         var seconds = time.tv_sec
         var parts = tm()
         gmtime_r(&seconds, &parts)
-        func padded(_ value: Int, _ width: Int) -> String {
-            let digits = String(value)
-            return String(repeating: "0", count: max(0, width - digits.utf8.count)) + digits
-        }
-        let date = [
-            padded(Int(parts.tm_year) + 1900, 4), padded(Int(parts.tm_mon) + 1, 2), padded(Int(parts.tm_mday), 2),
+        let fields: [(value: Int, digits: Int, end: UInt8)] = [
+            (Int(parts.tm_year) + 1900, 4, UInt8(ascii: "-")), (Int(parts.tm_mon) + 1, 2, UInt8(ascii: "-")),
+            (Int(parts.tm_mday), 2, UInt8(ascii: "T")), (Int(parts.tm_hour), 2, UInt8(ascii: ":")),
+            (Int(parts.tm_min), 2, UInt8(ascii: ":")), (Int(parts.tm_sec), 2, UInt8(ascii: ".")),
+            (time.tv_nsec / 1_000_000, 3, UInt8(ascii: "Z")),
         ]
-        let clock = [parts.tm_hour, parts.tm_min, parts.tm_sec].map { padded(Int($0), 2) }
-        return "\(date.joined(separator: "-"))T\(clock.joined(separator: ":")).\(padded(time.tv_nsec / 1_000_000, 3))Z"
+        return String(unsafeUninitializedCapacity: 24) { text in
+            var end = 0
+            for field in fields {
+                var rest = field.value
+                for index in (end..<end + field.digits).reversed() {
+                    text[index] = UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10)
+                    rest /= 10
+                }
+                text[end + field.digits] = field.end
+                end += field.digits + 1
+            }
+            return end
+        }
     }
 }
