@@ -1,15 +1,16 @@
 import Synchronization
 
-/// Counts the images that are somewhere between their request's arrival and its answer; bounded in number, and in the
-/// time that a request waits for those before it.
+/// Counts the images between their request's arrival and its response. They are bounded in number, and in the time that
+/// a request waits for those before it.
 ///
 /// Images, not requests, because their number is what work and memory grow with. Everything that waits behind it
-/// (preprocessing, the engine's queue) is bounded by it and needs no bound of its own. Time as well, because a number
-/// alone is seconds of one model's work and an hour of another's: who would wait too long is better told at once.
+/// (preprocessing, the engine's queue) is bounded by it and needs no bound of its own. Time as well, because the same
+/// number is seconds of one model's work and an hour of another's: a request that would wait too long is refused at
+/// once.
 public final class Admission: Sendable {
     private struct State {
         var held = 0
-        /// Of these, the ones whose work isn't done, by kind; `nil`: of requests that haven't told it.
+        /// Of these, the ones whose work isn't done, by kind; `nil`: of requests whose kind isn't known yet.
         var undone: [WorkKind?: Int] = [:]
         var undoneCount = 0
         /// An image's work by its kind, moving means.
@@ -19,8 +20,8 @@ public final class Admission: Sendable {
         /// `work`, until what it depends on changes: each refusal asks for it.
         private var knownWork: Duration?
 
-        /// What is undone, at the paces known now. A kind that nothing is known of counts as the fastest: it is soon
-        /// known, by the first image that is done.
+        /// What is undone, at the paces known now. A kind without a known pace counts as the fastest, until its first
+        /// image is done.
         mutating func work() -> Duration {
             if let knownWork { return knownWork }
             let least = paces.values.min() ?? .zero
@@ -41,9 +42,9 @@ public final class Admission: Sendable {
 
     /// Images at most.
     public let capacity: Int
-    /// What a request may have to wait for those before it, as far as can be told; `nil`: any time.
+    /// The longest estimated wait of a request for those before it; `nil`: unbounded.
     public let longestWait: Duration?
-    /// So many images come in however long they take, for the engine must not run out of work.
+    /// So many images are let in however long they take, so that the engine doesn't run out of work.
     public let least: Int
     private let state = Mutex(State())
 
@@ -60,7 +61,7 @@ public final class Admission: Sendable {
     /// Whether not even one image would be let in.
     public var isFull: Bool { state.withLock { isFull(&$0) } }
 
-    /// What the work that is let in will take, as far as can be told; zero until an image has been done.
+    /// The estimated time of the work that is let in; zero until an image has been done.
     public var work: Duration { state.withLock { $0.work() } }
 
     /// How long until the wait is within its bound.
@@ -115,7 +116,7 @@ public final class Admission: Sendable {
     }
 }
 
-/// Places that a request holds; given back on `release()`, or when the last reference goes.
+/// Places that a request holds; given back on `release()`, or when the last reference ends.
 public final class Reservation: Sendable {
     fileprivate struct Held {
         var images: Int
@@ -136,8 +137,8 @@ public final class Reservation: Sendable {
     /// Images that it holds places for; 0 once released.
     public var images: Int { held.withLock { $0?.images ?? 0 } }
 
-    /// Takes further places, so that it holds `images` in all, once a request has shown what it brings. Only their number
-    /// counts here: nobody waits longer for being more.
+    /// Takes further places, so that it holds `images` in all, once the number of its images is known. Only that
+    /// counts here, not the time that they would wait.
     ///
     /// - Returns: false, with nothing changed, where there aren't that many or it has been released.
     public func grow(to images: Int, of kind: WorkKind) -> Bool {

@@ -3,11 +3,11 @@ import Foundation
 import Synchronization
 import TokenizerCore
 
-/// One thread that owns all models, and the queue before it.
+/// The handle of one thread that owns all models, and the queue before it.
 ///
-/// Models aren't `Sendable`: they are loaded, used and let go on the thread. Images of a batch run one by one, or side by
-/// side on replicas of a model that has such, never together: one that fails harms no other and none can depend on its
-/// company.
+/// Models aren't `Sendable`: they belong to the thread's `EngineLoop`. Images of a batch run one by one, or side by
+/// side on replicas of a model that has such, never as one computation: one that fails harms no other, and no result
+/// depends on what else is in the batch.
 public final class Engine: Sendable {
     public enum State: Sendable, Equatable {
         case loading
@@ -18,8 +18,8 @@ public final class Engine: Sendable {
         case stopped
     }
 
-    /// A model's name in requests, and what it promises. Whoever holds it keeps it loaded, though another has taken its
-    /// place: a request computes all of its images by the one it was admitted for.
+    /// A model's name in requests, and what it promises. A reference keeps it loaded after a reload has replaced it: a
+    /// request computes all of its images by the model it was admitted for.
     public struct Model: Sendable, Hashable {
         public let id: String
         public let contract: TokenContract
@@ -28,16 +28,17 @@ public final class Engine: Sendable {
 
     public typealias Loader = @Sendable () throws -> [(id: String, tokenizer: any Tokenizer)]
 
+    /// The queue, and what the loop publishes.
     struct Shared {
         var state = State.loading
         var models: [Model] = []
-        /// Numbers of what is loaded: the latest, and those before it that somebody still needs.
+        /// Numbers of what is loaded: the latest, and those before it that a request still needs.
         var generations: Set<Int> = []
         var reload: Reload?
         var planner: Planner<Job>
         var isSleeping = false
         var whenSettled: [@Sendable (State) -> Void] = []
-        /// Completions of drains, by their number; whoever takes one out calls it.
+        /// Completions of drains, by their number; the code that removes one calls it.
         var drains: [Int: @Sendable (_ lost: Int) -> Void] = [:]
         var drainCount = 0
     }
@@ -50,21 +51,10 @@ public final class Engine: Sendable {
         public internal(set) var batches: [Int]
     }
 
-    /// Apart from `Shared`, so that a probe never waits for the queue's lock.
-    struct Pulse {
-        var state = State.loading
-        var lastBeat = ContinuousClock.now
-        var waiting = 0
-        /// Jobs that the thread has taken out of the queue and not finished.
-        var running = 0
-        /// Since when it has been at them.
-        var busySince: ContinuousClock.Instant?
-        var statistics: Statistics
-    }
-
     let shared: Mutex<Shared>
-    let pulse: Mutex<Pulse>
-    /// Generations that nobody holds any more. Apart from `shared`: the last reference may end under its lock.
+    let heartbeat: Mutex<Heartbeat>
+    /// Generations without references. They have a lock of their own, as the last reference may end under that of
+    /// `shared`.
     let unused = Mutex<[Int]>([])
     /// The thread sleeps on it; monotonic, unlike a condition variable's default clock.
     let wake = DispatchSemaphore(value: 0)
@@ -73,32 +63,32 @@ public final class Engine: Sendable {
         let planner = Planner<Job>(maxBatch: maxBatch, maxDelay: maxDelay)
         let batches = [Int](repeating: 0, count: planner.maxBatch + 1)
         shared = Mutex(Shared(planner: planner))
-        pulse = Mutex(Pulse(statistics: Statistics(batches: batches)))
+        heartbeat = Mutex(Heartbeat(statistics: Statistics(batches: batches)))
     }
 
     /// Starts the thread: loads, sends one image through every model, then serves. Once only.
     ///
     /// - Parameter stackBytes: of each thread that computes; deep networks recurse little, but C libraries like room.
     public func start(stackBytes: Int = 16 << 20, _ loader: @escaping Loader) {
-        let thread = Thread { self.main(loader, stackBytes: stackBytes) }
+        let thread = Thread { EngineLoop(engine: self, stackBytes: stackBytes).run(loader) }
         thread.stackSize = stackBytes
         thread.start()
     }
 
     // MARK: - From other threads
 
-    public var state: State { pulse.withLock { $0.state } }
+    public var state: State { heartbeat.withLock { $0.state } }
 
     /// What is loaded, in the loader's order; empty before `ready`.
     public var models: [Model] { shared.withLock { $0.models } }
 
     /// Images that wait for the engine.
-    public var waiting: Int { pulse.withLock { $0.waiting } }
+    public var waiting: Int { heartbeat.withLock { $0.waiting } }
 
     public var statistics: Statistics {
-        pulse.withLock { pulse in
-            var statistics = pulse.statistics
-            if let since = pulse.busySince { statistics.busy += .now - since }
+        heartbeat.withLock { heartbeat in
+            var statistics = heartbeat.statistics
+            if let since = heartbeat.busySince { statistics.busy += .now - since }
             return statistics
         }
     }
@@ -106,7 +96,7 @@ public final class Engine: Sendable {
     /// How long the thread has shown no sign of life although it has work; zero where it has none. It shows one before
     /// and after every image, and at every layer of a model that tells its progress.
     public func silence(now: ContinuousClock.Instant = .now) -> Duration {
-        pulse.withLock { $0.waiting + $0.running > 0 ? max(.zero, now - $0.lastBeat) : .zero }
+        heartbeat.withLock { $0.waiting + $0.running > 0 ? max(.zero, now - $0.lastBeat) : .zero }
     }
 
     /// Calls `body` once the models are loaded or can't be.
@@ -131,7 +121,7 @@ public final class Engine: Sendable {
             guard shared.generations.contains(job.model.generation.number) else { return .unknownModel(job.model.id) }
             shared.planner.add(job)
             publish(shared.planner.count)
-            rouse(&shared)
+            wakeUp(&shared)
             return nil
         }
         if let refusal { job.fail(refusal) }
@@ -147,7 +137,7 @@ public final class Engine: Sendable {
         for job in cancelled { job.fail(.cancelled) }
     }
 
-    /// Takes nothing new, finishes what is queued, lets the models go and ends the thread.
+    /// Takes nothing new, finishes what is queued, discards the models and ends the thread.
     ///
     /// - Parameter grace: after it, what is still queued fails with `draining`.
     /// - Parameter completion: once the thread has ended its work, or after `grace` though it may still run or hang;
@@ -160,7 +150,7 @@ public final class Engine: Sendable {
                 enter(.draining, &shared)
                 shared.drainCount += 1
                 shared.drains[shared.drainCount] = completion
-                rouse(&shared)
+                wakeUp(&shared)
                 return shared.drainCount
             }
         }
@@ -173,29 +163,81 @@ public final class Engine: Sendable {
     private func cutOff(_ number: Int) {
         let (completion, left, running) = shared.withLock { shared in
             defer { publish(0) }
-            let running = pulse.withLock { $0.running }
+            let running = heartbeat.withLock { $0.running }
             return (shared.drains.removeValue(forKey: number), shared.planner.removeAll(), running)
         }
         for job in left { job.fail(.draining) }
         completion?(left.count + running)
     }
 
-    func enter(_ state: State, _ shared: inout Shared) {
+    private func enter(_ state: State, _ shared: inout Shared) {
         shared.state = state
-        pulse.withLock { $0.state = state }
+        heartbeat.withLock { $0.state = state }
     }
 
-    private func rouse(_ shared: inout Shared) {
+    private func wakeUp(_ shared: inout Shared) {
         guard shared.isSleeping else { return }
         shared.isSleeping = false
         wake.signal()
     }
 
-    func publish(_ waiting: Int) {
-        pulse.withLock { pulse in
-            // Work that meets an idle thread starts the clock.
-            if pulse.waiting + pulse.running == 0 { pulse.lastBeat = .now }
-            pulse.waiting = waiting
+    private func publish(_ waiting: Int) {
+        heartbeat.withLock { $0.setWaiting(waiting) }
+    }
+
+    func beat() { heartbeat.withLock { $0.lastBeat = .now } }
+
+    // MARK: - From the loop
+
+    /// Tells what was loaded. A drain may have begun meanwhile: then its state stands.
+    func settle(_ state: State, models: [Model]) {
+        let bodies = shared.withLock { shared in
+            shared.models = models
+            shared.generations = Set(models.map(\.generation.number))
+            if shared.state == .loading { enter(state, &shared) }
+            defer { shared.whenSettled = [] }
+            return shared.whenSettled
         }
+        for body in bodies { body(state) }
+    }
+
+    /// Takes the next batch out of the queue, or marks the thread as sleeping.
+    ///
+    /// - Returns: `isOver` where the queue is empty and nothing new is taken.
+    func plan(now: ContinuousClock.Instant) -> (plan: Planner<Job>.Plan, isOver: Bool) {
+        shared.withLock { shared in
+            let plan = shared.planner.next(now: now)
+            publish(shared.planner.count)
+            var isOver = false
+            switch plan.step {
+            case .run(let batch): heartbeat.withLock { $0.begin(batchOf: batch.count) }
+            case .wait: shared.isSleeping = true
+            case .idle:
+                isOver = shared.state == .draining || shared.state == .stopped
+                shared.isSleeping = !isOver
+            }
+            return (plan, isOver)
+        }
+    }
+
+    /// Sleeps until a job, a command or the end of `span`.
+    func sleep(for span: Duration?) {
+        if let span {
+            let nanoseconds = Int(clamping: Int64(span / .nanoseconds(1)))
+            _ = wake.wait(timeout: .now() + .nanoseconds(nanoseconds))
+        } else {
+            wake.wait()
+        }
+        shared.withLock { $0.isSleeping = false }
+    }
+
+    /// Calls the completions of all drains; where models couldn't be loaded and no drain has begun, that state stands.
+    func endDrains() {
+        let completions = shared.withLock { shared in
+            if shared.state == .draining { enter(.stopped, &shared) }
+            defer { shared.drains = [:] }
+            return shared.drains.values
+        }
+        for completion in completions { completion(0) }
     }
 }

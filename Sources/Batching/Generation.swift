@@ -1,5 +1,5 @@
-/// Models that were loaded together, as whoever needs them holds them: each `Engine.Model`, and so each request and job.
-/// The engine lets them go once nobody does.
+/// Models that were loaded together, referenced by each `Engine.Model` of them and so by each request and job. The
+/// engine discards them when the last reference ends.
 final class Generation: Sendable, Hashable {
     let number: Int
     private let whenUnused: @Sendable (Int) -> Void

@@ -13,7 +13,7 @@ public struct Job: Sendable, PlannerEntry {
         public let pace: Duration
     }
 
-    /// The very model that runs it: not another that came to have its name.
+    /// The model that runs it, of the generation that its request was admitted for.
     public let model: Engine.Model
     public let arrival: ContinuousClock.Instant
     public let deadline: ContinuousClock.Instant?
@@ -81,7 +81,7 @@ public struct Job: Sendable, PlannerEntry {
     }
 }
 
-/// Why a job gave nothing.
+/// Why a job has no output.
 public enum EngineFailure: Error, Sendable, Equatable {
     /// The models are still being loaded.
     case loading

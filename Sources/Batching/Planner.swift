@@ -1,4 +1,4 @@
-/// What the planner needs to know of a piece of work.
+/// What the planner reads of a job.
 public protocol PlannerEntry {
     associatedtype Model: Hashable
     /// Entries of different models never share a batch.
@@ -14,8 +14,8 @@ public protocol PlannerEntry {
 
 /// Decides what runs next. A value without threads and without a clock: time is handed in.
 ///
-/// Entries stay in the order they were added in. The model whose oldest entry is oldest goes first, but one that still
-/// waits for company doesn't hold back another that need not.
+/// Entries stay in the order they were added in. The model with the oldest entry goes first, but one whose batch may
+/// still grow (`maxDelay`) doesn't hold back another that is ready.
 public struct Planner<Entry: PlannerEntry> {
     public struct Plan {
         /// Their deadlines have passed; no longer in the queue.

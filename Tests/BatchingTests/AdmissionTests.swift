@@ -65,7 +65,7 @@ func refusesWhatNeverFits(images: Int) {
     #expect(!admission.isFull && admission.work == .zero)
     admission.observe(.seconds(1), of: encode)
     #expect(admission.isFull && admission.work == .seconds(20))
-    // Whoever is in may grow: what it brings comes after its own.
+    // A request that holds places may take more, whatever the wait.
     #expect(many.grow(to: 21, of: encode))
     #expect(admission.work == .seconds(21))
     #expect(admission.timeToRoom == .seconds(13))

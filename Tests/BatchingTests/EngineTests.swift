@@ -1,4 +1,5 @@
 import Foundation
+import Patience
 import Synchronization
 import Testing
 import TokenizerCore
@@ -104,12 +105,12 @@ private func described(_ result: Result<TestWork.Output, EngineFailure>) -> Stri
         #expect(rig.gate.awaitArrival())
         let cancellation = Cancellation()
         rig.submit("late", .encode(picture(2), EncodeOptions()), deadline: .now - .seconds(1))
-        rig.submit("gone", .encode(picture(3), EncodeOptions()), cancellation: cancellation)
+        rig.submit("cancelled", .encode(picture(3), EncodeOptions()), cancellation: cancellation)
         rig.submit("stays", .encode(picture(4), EncodeOptions()))
         #expect(rig.engine.waiting == 3)
         cancellation.cancel()
         rig.engine.sweep()
-        #expect(rig.results(2) == ["late": "expired", "gone": "cancelled"])
+        #expect(rig.results(2) == ["late": "expired", "cancelled": "cancelled"])
         #expect(rig.engine.waiting == 1)
         rig.gate.open()
         let results = rig.results(2)

@@ -5,7 +5,7 @@ import TokenizerCore
 
 @testable import Batching
 
-/// A model of 4 x 4 pictures and 2 tokens of 16: tokens are the first two samples modulo 16; a first sample of 255 fails.
+/// A model of 4 x 4 images and 2 tokens of 16: tokens are the first two samples modulo 16; a first sample of 255 fails.
 final class FakeTokenizer: Tokenizer {
     let contract: TokenContract
     /// Called before every image.
@@ -43,7 +43,7 @@ extension Engine.Model {
     }
 }
 
-/// A picture whose first sample is `first`.
+/// An image whose first sample is `first`.
 func picture(_ first: UInt8) -> RGBImage {
     RGBImage(width: 4, height: 4, pixels: [first] + [UInt8](repeating: 3, count: 47))
 }
@@ -65,25 +65,4 @@ final class Inbox<Value: Sendable>: Sendable {
     }
 
     var all: [Value] { values.withLock { $0 } }
-}
-
-/// Holds the thread that comes by until it is opened.
-final class Gate: Sendable {
-    private let isClosed = Atomic<Bool>(false)
-    private let reached = DispatchSemaphore(value: 0)
-    private let opened = DispatchSemaphore(value: 0)
-
-    func close() { isClosed.store(true, ordering: .releasing) }
-
-    func pass() {
-        guard isClosed.exchange(false, ordering: .acquiringAndReleasing) else { return }
-        reached.signal()
-        // Not for ever: a test that failed before it opened must not hold the engine.
-        _ = opened.comes(within: Patience.long)
-    }
-
-    func open() { opened.signal() }
-
-    /// Blocks until somebody stands at the closed gate.
-    func awaitArrival() -> Bool { reached.comes() }
 }

@@ -68,7 +68,7 @@ private struct Rig {
     let census = Census()
     let gate = Gate()
     let reloads = Inbox<String>()
-    /// Models in memory whenever some have been let go.
+    /// Models in memory whenever some have been discarded.
     let discards = Inbox<[String]>()
     let results = Inbox<String>()
 
@@ -118,7 +118,7 @@ private struct Rig {
 }
 
 @Suite(.timeLimit(.minutes(5))) struct ReloadTests {
-    @Test func newRequestsGetTheNewModelsAndTheOldOnesGo() throws {
+    @Test func newRequestsGetTheNewModelsAndTheOldOnesAreDiscarded() throws {
         let rig = try Rig()
         rig.submit("before", to: try rig.model())
         #expect(rig.results.take(1) == ["before 1"])
@@ -266,7 +266,7 @@ private struct Rig {
         #expect(rig.reloads.all.count == 2)
     }
 
-    @Test func nothingIsReplacedBeforeThereIsSomething() {
+    @Test func aReloadBeforeTheFirstLoadFailsAsLoading() {
         let engine = Engine()
         let outcomes = Inbox<String>()
         engine.reload({ [] }, completion: { outcomes.put(described($0)) })

@@ -2,8 +2,8 @@ import Dispatch
 import Glibc
 import Synchronization
 
-/// How long tests wait for what comes within milliseconds where nothing is broken: long enough for a slow machine, short
-/// enough that a broken build fails soon.
+/// How long tests wait for what takes milliseconds in a correct build: long enough for a slow machine, short enough
+/// that a broken build fails soon.
 package enum Patience {
     /// 20 s, or as many seconds as `TESSERA_TEST_PATIENCE` says: sanitizers need more.
     package static let whole = Duration.seconds(
@@ -11,8 +11,8 @@ package enum Patience {
     /// Waits of this process that ended without what they waited for.
     private static let failures = Atomic<Int>(0)
 
-    /// Half as long with every wait that has failed, down to a second: where one part is broken, dozens of tests wait for
-    /// it, two at once, and would take minutes to say the same.
+    /// Half as long with every wait that has failed, down to a second: where one part is broken, dozens of tests wait
+    /// for it, two at once, and would take minutes to say the same.
     package static var limit: Duration {
         max(whole / (1 << min(failures.load(ordering: .relaxed), 16)), .seconds(1))
     }
@@ -38,18 +38,16 @@ package enum Patience {
         }
         return true
     }
-}
 
-extension DispatchSemaphore {
-    /// Waits for a signal.
-    ///
-    /// - Returns: whether there was one within `limit`, by the steady clock: the system's own time-out follows the
-    ///   calendar's, which may be set in between.
-    package func comes(within limit: Duration = Patience.limit) -> Bool {
+    /// Waits second by second, as a longer time-out of the system's follows the calendar's clock, which may be set in
+    /// between.
+    fileprivate static func wait(
+        within limit: Duration, _ wait: (_ timeout: DispatchTime) -> DispatchTimeoutResult
+    ) -> Bool {
         let end = ContinuousClock.now + limit
-        while wait(timeout: .now() + 1) != .success {
+        while wait(.now() + 1) != .success {
             guard .now < end else {
-                Patience.runOut()
+                runOut()
                 return false
             }
         }
@@ -57,18 +55,20 @@ extension DispatchSemaphore {
     }
 }
 
+extension DispatchSemaphore {
+    /// Waits for a signal.
+    ///
+    /// - Returns: whether there was one within `limit`, by the steady clock.
+    package func comes(within limit: Duration = Patience.limit) -> Bool {
+        Patience.wait(within: limit) { wait(timeout: $0) }
+    }
+}
+
 extension DispatchGroup {
     /// Waits until all have left.
     ///
-    /// - Returns: whether they had within `limit`, as of a semaphore.
+    /// - Returns: whether they had within `limit`, by the steady clock.
     package func comes(within limit: Duration = Patience.limit) -> Bool {
-        let end = ContinuousClock.now + limit
-        while wait(timeout: .now() + 1) != .success {
-            guard .now < end else {
-                Patience.runOut()
-                return false
-            }
-        }
-        return true
+        Patience.wait(within: limit) { wait(timeout: $0) }
     }
 }

@@ -1,6 +1,3 @@
-import Dispatch
-import Patience
-import Synchronization
 import TokenizerCore
 
 /// A model of 16 x 16 pictures and 4 tokens of 16.
@@ -51,25 +48,4 @@ extension TokenContract {
             preprocessing: Preprocessing(filter: .bicubic, size: 16), precision: .fp32, fingerprint: fingerprint,
             parameters: 1234)
     }
-}
-
-/// Holds whoever comes by while it is closed.
-final class Gate: Sendable {
-    private let isClosed = Atomic<Bool>(false)
-    private let reached = DispatchSemaphore(value: 0)
-    private let opened = DispatchSemaphore(value: 0)
-
-    func close() { isClosed.store(true, ordering: .releasing) }
-
-    func pass() {
-        guard isClosed.exchange(false, ordering: .acquiringAndReleasing) else { return }
-        reached.signal()
-        // Not for ever: a test that failed before it opened must not hold the engine.
-        _ = opened.comes(within: Patience.long)
-    }
-
-    func open() { opened.signal() }
-
-    /// Blocks until somebody stands at the closed gate.
-    func awaitArrival() -> Bool { reached.comes() }
 }

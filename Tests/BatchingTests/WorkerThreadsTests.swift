@@ -7,15 +7,15 @@ import TokenizerCore
 @testable import Batching
 
 /// Several threads for the images of one batch.
-struct LanesTests {
+struct WorkerThreadsTests {
     @Test(arguments: [(0, 1), (1, 1), (1, 4), (7, 1), (7, 2), (3, 8), (100, 3)])
     func everyItemIsDoneOnce(items: Int, count: Int) {
-        let lanes = Lanes(stackBytes: 1 << 20)
+        let workers = WorkerThreads(stackBytes: 1 << 20)
         for _ in 0..<20 {
             let done = Mutex([Int](repeating: 0, count: items)), highest = Mutex(-1)
-            lanes.run(items, on: count) { lane, item in
+            workers.run(items, on: count) { worker, item in
                 done.withLock { $0[item] += 1 }
-                highest.withLock { $0 = max($0, lane) }
+                highest.withLock { $0 = max($0, worker) }
             }
             #expect(done.withLock { $0 } == [Int](repeating: 1, count: items))
             #expect(highest.withLock { $0 } < min(count, max(1, items)))
@@ -24,10 +24,10 @@ struct LanesTests {
 
     /// Each of three waits for the other two.
     @Test func itemsRunSideBySide() {
-        let lanes = Lanes(stackBytes: 1 << 20)
+        let workers = WorkerThreads(stackBytes: 1 << 20)
         let here = Mutex(0), all = DispatchSemaphore(value: 0)
         let met = Mutex(0)
-        lanes.run(3, on: 3) { _, _ in
+        workers.run(3, on: 3) { _, _ in
             if here.withLock({
                 $0 += 1; return $0
             }) == 3 {
@@ -39,34 +39,34 @@ struct LanesTests {
     }
 
     @Test(arguments: [(2, 2), (3, 2), (4, 4), (5, 3), (9, 8), (3, 5)])
-    func noLaneIsUsedTwiceAtOnce(items: Int, count: Int) {
-        let lanes = Lanes(stackBytes: 1 << 20)
+    func noWorkerHasTwoItemsAtOnce(items: Int, count: Int) {
+        let workers = WorkerThreads(stackBytes: 1 << 20)
         // Anew, and on threads that are there.
         for _ in 0..<2 {
             let rendezvous = Rendezvous(items: items, width: min(items, count))
-            lanes.run(items, on: count) { rendezvous.visit($0, item: $1) }
+            workers.run(items, on: count) { rendezvous.visit($0, item: $1) }
             #expect(rendezvous.clashes.isEmpty && !rendezvous.isStuck && rendezvous.visits == items)
         }
     }
 
-    /// No two items of a lane are at once.
-    @Test func aLaneDoesOneThingAtATime() {
-        let lanes = Lanes(stackBytes: 1 << 20)
+    /// No two items of a worker are at once.
+    @Test func aWorkerHasOneItemAtATime() {
+        let workers = WorkerThreads(stackBytes: 1 << 20)
         let busy = Mutex([Bool](repeating: false, count: 3)), clashes = Mutex(0)
-        lanes.run(300, on: 3) { lane, _ in
+        workers.run(300, on: 3) { worker, _ in
             let wasBusy = busy.withLock { busy in
-                defer { busy[lane] = true }
-                return busy[lane]
+                defer { busy[worker] = true }
+                return busy[worker]
             }
             if wasBusy { clashes.withLock { $0 += 1 } }
-            busy.withLock { $0[lane] = false }
+            busy.withLock { $0[worker] = false }
         }
         #expect(clashes.withLock { $0 } == 0)
     }
 }
 
-/// Holds visitors so that two that can use one place at once do: the first `width` until all of them are inside, and the
-/// first item until all others are done. Gives up after ten seconds.
+/// Holds visitors so that two that can use one place at once do: the first `width` until all of them are inside, and
+/// the first item until all others are done. Gives up after ten seconds.
 private final class Rendezvous: Sendable {
     private struct State {
         var inside: [Int: Int] = [:]
@@ -87,7 +87,7 @@ private final class Rendezvous: Sendable {
 
     /// Places that had two visitors at once.
     var clashes: [Int] { state.withLock { $0.clashes } }
-    /// Whether fewer than `width` met, or somebody waited in vain.
+    /// Whether fewer than `width` met, or a wait ended without its signal.
     var isStuck: Bool { state.withLock { $0.isStuck } }
     var visits: Int { state.withLock { $0.left } }
 
@@ -140,7 +140,8 @@ private final class Replicated: Tokenizer {
 }
 
 struct SideBySideTests {
-    /// One job by itself runs on the model; those of a batch run on replicas, two at once, and one that fails harms no other.
+    /// One job by itself runs on the model; those of a batch run on replicas, two at once, and one that fails harms no
+    /// other.
     @Test func aBatchRunsOnReplicas() throws {
         let engine = Engine(maxBatch: 4)
         let settled = Inbox<Engine.State>(), outcomes = Inbox<(UInt8, TestOutcome)>()
@@ -187,8 +188,8 @@ struct SideBySideTests {
         #expect(ended.take(1) == [0])
     }
 
-    /// Each image of a batch is held on its replica until as many as there are replicas meet, the first until all others
-    /// are done: none of them finds another on its replica.
+    /// Each image of a batch is held on its replica until as many as there are replicas meet, the first until all
+    /// others are done: none of them finds another on its replica.
     @Test(arguments: [(2, 2), (3, 2), (4, 4), (5, 3), (9, 8), (3, 5)])
     func noReplicaRunsTwiceAtOnce(images: Int, replicas: Int) throws {
         let engine = Engine(maxBatch: images)
