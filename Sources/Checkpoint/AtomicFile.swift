@@ -3,9 +3,9 @@ import Glibc
 
 /// Writes files so that at every moment the whole old file or the whole new one is there, after a crash too.
 ///
-/// The new file grows in the same folder under a hidden name of its own that ends in `.partial`, is flushed to disk, and
-/// takes the old one's place by rename(2). A process that is killed meanwhile leaves the partial file behind, never a
-/// broken one under the name asked for.
+/// The new file grows in the same folder under a hidden name of its own that ends in `.partial`, is flushed to disk,
+/// and takes the old one's place by rename(2). A process that is killed meanwhile leaves the partial file behind, never
+/// a broken one under the name asked for.
 public enum AtomicFile {
     /// Replaces or creates a file with what `body` writes. Where `body` throws, or the system fails, the partial file
     /// is removed and the old file stays.
@@ -23,7 +23,9 @@ public enum AtomicFile {
         try write(path) { (sink) throws(FileWriteError) in try sink.write(bytes) }
     }
 
-    /// Removes what writers that were killed have left in a folder. Nobody may be writing there.
+    /// Removes what writers that were killed have left in a folder.
+    ///
+    /// - Precondition: no process writes to the folder.
     public static func removePartials(in folder: String) {
         let folder = Path(folder)
         for name in (try? folder.entries()) ?? [] where name.hasPrefix(".") && name.hasSuffix(".partial") {

@@ -48,8 +48,8 @@ public final class CheckpointFile: Sendable {
     /// Names of all tensors, unusable ones included.
     public var names: some Collection<String> & Sendable { contents.tensors.keys }
 
-    /// The class or function that would have to make what is there instead of a tensor, by the entry's name: empty where it
-    /// is all of the file. None is ever called.
+    /// The class or function that would have to make what is there instead of a tensor, by the entry's name: empty
+    /// where it is all of the file. None is ever called.
     public var globals: [String: String] { contents.opaque }
 
     /// The same file with other names for what is in it, which must differ from each other.

@@ -10,8 +10,8 @@ public struct ConfigNode: Sendable, Equatable {
     static let sizeLimit = 1 << 20
     static let depthLimit = 64
 
-    /// Reads a file of at most 1 MiB: JSON where its name ends in `.json` or its first character is `{`, else YAML. JSON
-    /// may have `NaN` and infinities, which Python writes; a byte order mark of UTF-8 is skipped.
+    /// Reads a file of at most 1 MiB: JSON where its name ends in `.json` or its first character is `{`, else YAML.
+    /// JSON may have `NaN` and infinities, which Python writes; a byte order mark of UTF-8 is skipped.
     ///
     /// - Returns: an object; null for YAML without content.
     public static func load(path: String) throws(CheckpointError) -> ConfigNode {
@@ -73,8 +73,8 @@ public struct ConfigNode: Sendable, Equatable {
     /// - Parameters:
     ///   - members: those that the model is made by, each with the names of those around it: "model.num_code".
     ///   - prefix: before their names in the message.
-    /// - Throws: where one of them, or an element of its list, is infinite or NaN, which no setting may be. One that isn't
-    ///   read may be either.
+    /// - Throws: where one of them, or an element of its list, is infinite or NaN, which no setting may be. One that
+    ///   isn't read may be either.
     public func requireFinite(
         _ members: [String], in path: String, prefix: String = ""
     ) throws(CheckpointError) {

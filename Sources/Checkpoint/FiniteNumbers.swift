@@ -1,4 +1,4 @@
-// NaN and infinity in weights go through every layer without a word, and come out as token 0 for every picture.
+// NaN and infinity in weights go through every layer without an error, and come out as token 0 for every image.
 
 extension CheckpointFile {
     /// As `readFloats(_:into:)`.

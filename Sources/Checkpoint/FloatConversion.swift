@@ -19,7 +19,7 @@ func float32(brain bits: UInt16) -> Float { Float(bitPattern: UInt32(bits) << 16
 
 /// A tensor's elements in its storage: element (i, j, …) lies at `offset + i * strides[0] + j * strides[1] + …`.
 ///
-/// Invariant, checked by whoever makes one: all of these lie in `storage`; offset and strides count elements.
+/// Invariant, checked by the code that makes one: all of these lie in `storage`; offset and strides count elements.
 struct TensorSource {
     let storage: UnsafeRawBufferPointer
     let type: ElementType

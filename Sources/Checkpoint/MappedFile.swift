@@ -5,7 +5,7 @@ import Glibc
 ///
 /// A file that shrinks while it is mapped ends the process with SIGBUS: model files are replaced by renaming.
 struct MappedFile: ~Copyable, @unchecked Sendable {
-    // Unchecked because the compiler can't see that nobody writes to the mapping.
+    // Unchecked because the compiler can't see that the mapping is never written to.
 
     /// The whole file, at least one byte, page-aligned.
     let bytes: UnsafeRawBufferPointer

@@ -4,8 +4,8 @@ import JSON
 /// Layers' bytes by name, in the form that they are computed with, mapped into memory that processes share.
 ///
 /// The file begins with 64 bytes that name the format and its version. The parts of all layers follow, each from a
-/// multiple of 64 bytes on, or of 4,096 where it is as long as that; then the index, which is JSON; then 44 bytes: a mark,
-/// where the index begins, its length, and a checksum over index and what is before the checksum. Numbers are
+/// multiple of 64 bytes on, or of 4,096 where it is as long as that; then the index, which is JSON; then 44 bytes: a
+/// mark, where the index begins, its length, and a checksum over index and what is before the checksum. Numbers are
 /// little-endian. What is between parts is zero.
 ///
 /// Opening reads the beginning and the index alone: that the parts are unharmed is told by `verify`, which reads all.

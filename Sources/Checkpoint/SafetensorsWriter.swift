@@ -2,9 +2,9 @@ import JSON
 
 /// Writes safetensors files (github.com/huggingface/safetensors, "Format"), byte for byte as the reference does.
 ///
-/// The reference's order: int64 before float32 before int32, so that all are aligned, then by name; the header is padded
-/// with spaces so that the data begins at a multiple of 8 bytes. Metadata is sorted by key. Hence the same tensors give
-/// the same bytes in whatever order they come.
+/// The reference's order: int64 before float32 before int32, so that all are aligned, then by name; the header is
+/// padded with spaces so that the data begins at a multiple of 8 bytes. Metadata is sorted by key. Hence the same
+/// tensors give the same bytes in whatever order they come.
 public enum SafetensorsWriter {
     /// - Precondition: names are unique, and none is `__metadata__`.
     public static func write(

@@ -48,7 +48,7 @@ public struct TensorScope: Sendable {
     /// Notes that a tensor is missing or misshapen, so that all such can be told at once by `requireSound`.
     public func record(_ defect: CheckpointError) { used.insert(defect: defect) }
 
-    /// Throws what has been recorded, and tensors of this scope that nobody has taken.
+    /// Throws what has been recorded, and tensors of this scope that haven't been taken.
     /// - Parameter ignored: names within this scope that may be spare.
     public func requireSound(ignoring ignored: [String] = []) throws(CheckpointError) {
         var defects = used.defects
@@ -72,7 +72,7 @@ public struct TensorScope: Sendable {
         return indices.sorted()
     }
 
-    /// Full names of this scope's tensors that nobody has taken, sorted.
+    /// Full names of this scope's tensors that haven't been taken, sorted.
     /// - Parameter ignored: names within this scope to leave out.
     public func unusedNames(ignoring ignored: [String] = []) -> [String] {
         let ignored = Set(ignored.map { prefix + $0 })

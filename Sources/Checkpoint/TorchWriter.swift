@@ -16,8 +16,8 @@ public indirect enum TorchValue: Sendable {
 
 /// Writes archives as `torch.save` does (PyTorch 1.6 and later), which `torch.load(weights_only=True)` opens.
 ///
-/// Members, all stored without compression: `archive/data.pkl`, `archive/byteorder`, `archive/data/KEY` for each tensor,
-/// `archive/version`. The same value gives the same bytes. Archives of any size: beyond 4 GiB they are zip64.
+/// Members, all stored without compression: `archive/data.pkl`, `archive/byteorder`, `archive/data/KEY` for each
+/// tensor, `archive/version`. The same value gives the same bytes. Archives of any size: beyond 4 GiB they are zip64.
 public enum TorchWriter {
     /// - Precondition: in every dictionary the keys are unique, and every tensor has as many values as its shape says.
     public static func write(_ value: TorchValue, to path: String) throws(FileWriteError) {

@@ -9,7 +9,8 @@ import TokenizerCore
 /// Which codes the tokens of the latest images use, and how evenly: the measures of `CodeStatistics` over a window that
 /// slides.
 ///
-/// Memory is bounded by the window's tokens, not by the codebooks' size, which reaches 2^26 codes; reading takes no time.
+/// Memory is bounded by the window's tokens, not by the codebooks' size, which reaches 2^26 codes; reading takes no
+/// time.
 public struct CodeWindow: Sendable {
     /// Images at most.
     public let capacity: Int

@@ -1,12 +1,12 @@
 import TokenizerCore
 
-/// Pictures beside what became of them.
+/// Images above their reconstructions.
 public enum ContactSheet {
-    /// Rows of `columns` originals, each row above the row of their reconstructions, on white. Pictures are `gap` pixels
+    /// Rows of `columns` originals, each row above the row of their reconstructions, on white. Images are `gap` pixels
     /// apart and from the edge; between one row of pairs and the next there are three times as many.
     ///
     /// - Parameters:
-    ///   - pairs: pictures that are all of one size, read row by row.
+    ///   - pairs: images that are all of one size, read row by row.
     ///   - columns: at least 1; a sheet with fewer pairs is as narrow as they are.
     /// - Returns: `nil` without pairs.
     public static func image(

@@ -1,6 +1,6 @@
 import TokenizerCore
 
-/// One channel of a picture: samples, row-major (height, width).
+/// One channel of an image: samples, row-major (height, width).
 struct Plane {
     let width: Int
     let height: Int

@@ -6,13 +6,13 @@ import TokenizerCore
     import Darwin
 #endif
 
-/// How much one picture is like another of the same size; samples are taken as 0...1.
+/// How much one image is like another of the same size; samples are taken as 0...1.
 ///
-/// The definitions are those of torchmetrics 1.9 with `data_range=1.0`. Its SSIM is the mean over the whole picture,
+/// The definitions are those of torchmetrics 1.9 with `data_range=1.0`. Its SSIM is the mean over the whole image,
 /// reflected at the borders; scikit-image's, and that of torchmetrics before its pull request 2721 (2024), leaves out
 /// the 5 samples next to them.
 public enum Quality {
-    /// Peak signal-to-noise ratio over all samples, in decibels; infinite for equal pictures.
+    /// Peak signal-to-noise ratio over all samples, in decibels; infinite for equal images.
     public static func psnr(_ image: RGBImage, _ reference: RGBImage) -> Double {
         precondition(image.width == reference.width && image.height == reference.height)
         let sum = image.pixels.withUnsafeBufferPointer { a in
@@ -33,9 +33,9 @@ public enum Quality {
 
     /// Structural similarity (Wang et al. 2004, "Image quality assessment: from error visibility to structural
     /// similarity") under a Gaussian window of 11 and sigma 1.5, K1 0.01 and K2 0.03: the mean over channels and pixels
-    /// of the picture reflected at its borders.
+    /// of the image reflected at its borders.
     ///
-    /// - Returns: -1...1; `nil` for pictures with a side of less than 6 pixels, which can't be reflected.
+    /// - Returns: -1...1; `nil` for images with a side of less than 6 pixels, which can't be reflected.
     public static func ssim(_ image: RGBImage, _ reference: RGBImage) -> Double? {
         StructuralSimilarity(planes(image, reference))?.whole
     }
@@ -45,7 +45,7 @@ public enum Quality {
     /// weight. Negative means count as 0 (`normalize="relu"`). A contrast's mean leaves out the 5 samples next to the
     /// borders; SSIM's doesn't.
     ///
-    /// - Returns: 0...1; `nil` for pictures with a side of less than 176 pixels.
+    /// - Returns: 0...1; `nil` for images with a side of less than 176 pixels.
     public static func multiScaleSSIM(_ image: RGBImage, _ reference: RGBImage) -> Double? {
         structure(image, reference)?.multiScaleSSIM
     }

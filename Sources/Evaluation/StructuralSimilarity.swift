@@ -13,7 +13,7 @@ struct StructuralSimilarity {
 
     /// SSIM over all pixels.
     let whole: Double
-    /// SSIM over the pixels at which the window lies inside the picture; `nil` where there is none.
+    /// SSIM over the pixels at which the window lies inside the image; `nil` where there is none.
     let interior: Double?
     /// The product of contrast and structure over the same pixels.
     let contrast: Double?

@@ -1,13 +1,13 @@
-/// A measure over several pictures.
+/// A measure over several images.
 public struct Summary: Sendable, Equatable {
-    /// Values and their pictures, in order.
+    /// Values and their images, in order.
     public private(set) var values: [(name: String, value: Double)] = []
-    /// Pictures whose value is infinite: they are left out of everything else here.
+    /// Images whose value is infinite: they are left out of everything else here.
     public private(set) var infinite = 0
 
     public init() {}
 
-    /// - Parameter value: `nil` where the measure has none for that picture, which is left out.
+    /// - Parameter value: `nil` where the measure has none for that image, which is left out.
     public mutating func add(_ value: Double?, of name: String) {
         guard let value, !value.isNaN else { return }
         if value.isFinite { values.append((name, value)) } else { infinite += 1 }

@@ -10,8 +10,8 @@ public struct SystemError: Error, Sendable, Equatable, CustomStringConvertible {
 }
 
 extension Path {
-    /// Lends the path as the system takes it. One with a zero byte, which no file's name has, is lent as the empty path,
-    /// which names no file: what comes before the zero would name another one.
+    /// Lends the path as the system takes it. One with a zero byte, which no file's name has, is lent as the empty
+    /// path, which names no file: what comes before the zero would name another one.
     public func withCString<Result>(_ body: (UnsafePointer<CChar>) -> Result) -> Result {
         let characters = (bytes.contains(0) ? [] : bytes).map { CChar(bitPattern: $0) } + [0]
         return body(characters)

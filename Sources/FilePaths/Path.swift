@@ -1,19 +1,19 @@
 /// The name of a file or a folder as the system has it: any bytes but zero, which need not be UTF-8.
 ///
 /// Two paths are equal where their bytes are, and sort by their bytes, as Python's `sorted(os.listdir(b"…"))` does. The
-/// two Unicode forms of "é", one character or a letter and an accent, are two names; two Swift strings of them are equal,
-/// so strings never serve as keys of files.
+/// two Unicode forms of "é", one character or a letter and an accent, are two names; two Swift strings of them are
+/// equal, so strings never serve as keys of files.
 ///
-/// The description is the one text form of a path: in messages, logs and JSON, in the arguments once they are read, and in
-/// settings files. It is UTF-8 and holds no character that ends a line or that a terminal acts on, and `Path(text)` gives
-/// the same bytes back:
+/// The description is the one text form of a path: in messages, logs and JSON, in the arguments once they are read, and
+/// in settings files. It is UTF-8 and holds no character that ends a line or that a terminal acts on, and `Path(text)`
+/// gives the same bytes back:
 ///
 /// - `\xNN`, two hexadecimal digits (written in lowercase), stands for one byte. Written so are the bytes that are not
 ///   UTF-8, as Python's `backslashreplace` writes them, and those of control characters, of the line and paragraph
-///   separators, of the characters that change the direction of writing, and of combining marks that follow no letter: a
-///   mark behind the slash, comma or equals sign would make another character of it.
-/// - A backslash that would be read so, because `x` and two hexadecimal digits follow it, is `\x5c`. Every other backslash
-///   and every other character stands for itself.
+///   separators, of the characters that change the direction of writing, and of combining marks that follow no letter:
+///   a mark behind the slash, comma or equals sign would make another character of it.
+/// - A backslash that would be read so, because `x` and two hexadecimal digits follow it, is `\x5c`. Every other
+///   backslash and every other character stands for itself.
 ///
 /// Where a name in this package is a `String`, it is this text form: two of them joined by a slash are the text form of
 /// the whole.

@@ -18,11 +18,11 @@ public func probe(_ bytes: [UInt8]) throws(ImageError) -> SourceInfo {
 /// Decodes a PNG or JPEG to 8-bit RGB, byte for byte as Pillow does (see `PictureOptions`). 16-bit grey is scaled by
 /// 1/257 instead of clipped. Colour profiles and gamma are disregarded.
 ///
-/// Sizes are checked against `limits` before memory is taken. Missing or corrupt pixel data is an error. What leaves every
-/// pixel as it is is forgiven: a missing end marker, stray bytes after the picture or before a marker, a wrong length of a
-/// JPEG's segment, a progressive JPEG without its last bits. Metadata that can't be read counts as none.
+/// Sizes are checked against `limits` before memory is taken. Missing or corrupt pixel data is an error. What leaves
+/// every pixel as it is is forgiven: a missing end marker, stray bytes after the image or before a marker, a wrong
+/// length of a JPEG's segment, a progressive JPEG without its last bits. Metadata that can't be read counts as none.
 ///
-/// - Returns: the upright picture, and what the header says of the stored one.
+/// - Returns: the upright image, and what the header says of the stored one.
 public func decode(
     _ bytes: UnsafeRawBufferPointer, options: PictureOptions = PictureOptions(), limits: ImageLimits = ImageLimits()
 ) throws(ImageError) -> (image: RGBImage, source: SourceInfo) {

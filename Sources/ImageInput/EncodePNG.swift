@@ -7,7 +7,7 @@ import TokenizerCore
     import Darwin
 #endif
 
-/// Encodes a picture as an 8-bit RGB PNG without ancillary chunks. The same picture always gives the same bytes.
+/// Encodes an image as an 8-bit RGB PNG without ancillary chunks. The same image always gives the same bytes.
 public func encodePNG(_ image: RGBImage) -> [UInt8] {
     var bytes: UnsafeMutablePointer<UInt8>?
     var count = 0

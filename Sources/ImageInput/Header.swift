@@ -63,8 +63,8 @@ private func readPNGHeader(_ bytes: Bytes) throws(ImageError) -> Header {
     return Header(info: SourceInfo(width: width, height: height, format: .png, decodingBytes: memory))
 }
 
-/// RGB; all rows and the one above them with their filters, in whose place the oriented copy comes; the stream once more
-/// where it is in pieces, or in its place metadata.
+/// RGB; all rows and the one above them with their filters, in whose place the oriented copy comes; the stream once
+/// more where it is in pieces, or in its place metadata.
 private func plainBytes(width: Int, height: Int, channels: Int, file: Int) -> Int {
     sum(sum(product(width, height, 3), product(width * channels + 1, height + 1, 1)), file)
 }

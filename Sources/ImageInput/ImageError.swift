@@ -1,4 +1,4 @@
-/// Why a picture was refused.
+/// Why an image was refused.
 public enum ImageError: Error, Sendable, Equatable, CustomStringConvertible {
     /// Neither PNG nor JPEG; `found` names what the bytes are, as far as they tell.
     case unsupported(found: String)
@@ -12,7 +12,7 @@ public enum ImageError: Error, Sendable, Equatable, CustomStringConvertible {
     case undecodable(format: SourceInfo.Format, reason: String)
     /// Decoding took more processor time than `ImageLimits.seconds`.
     case deadline(seconds: Double)
-    /// The system had no memory left for the picture.
+    /// The system had no memory left for the image.
     case memory(width: Int, height: Int)
 
     public var description: String {

@@ -1,5 +1,5 @@
-/// The orientation 1...8 that metadata states, found as Pillow's `getexif` finds it: tag 274 of the first EXIF directory,
-/// else the first `tiff:Orientation` of an XMP packet. Anything unreadable is 1.
+/// The orientation 1...8 that metadata states, found as Pillow's `getexif` finds it: tag 274 of the first EXIF
+/// directory, else the first `tiff:Orientation` of an XMP packet. Anything unreadable is 1.
 func statedOrientation(exif: [UInt8]?, xmp: UnsafeRawBufferPointer?) -> Int {
     let found = exif?.withUnsafeBytes { exifOrientation($0) } ?? xmp.flatMap { xmpOrientation($0) }
     return validOrientation(found)
@@ -13,8 +13,8 @@ func validOrientation(_ found: Int?) -> Int {
 
 /// Tag 274 of the first directory of a TIFF structure (TIFF 6.0, section 2; EXIF 2.32, 4.6.4).
 ///
-/// - Returns: `nil` if there are no bytes or the tag isn't there or can't be read; 1 if its value isn't a whole number or
-///   the bytes aren't TIFF at all, for then Pillow doesn't look at XMP.
+/// - Returns: `nil` if there are no bytes or the tag isn't there or can't be read; 1 if its value isn't a whole number
+///   or the bytes aren't TIFF at all, for then Pillow doesn't look at XMP.
 func exifOrientation(_ raw: UnsafeRawBufferPointer) -> Int? {
     var tiff = Bytes(raw: raw)
     if tiff.starts(with: "Exif\0\0"), let rest = tiff.slice(6, raw.count - 6) { tiff = Bytes(raw: rest) }

@@ -93,8 +93,8 @@ struct PNGMetadata {
     }
 }
 
-/// Tag 274 of a raw profile: after three lines (empty, the profile's name, its size) TIFF in hexadecimal digits, with or
-/// without "Exif\0\0" before it.
+/// Tag 274 of a raw profile: after three lines (empty, the profile's name, its size) TIFF in hexadecimal digits, with
+/// or without "Exif\0\0" before it.
 ///
 /// - Returns: as `exifOrientation`; 1 if there is something other than digits.
 private func rawProfileOrientation(_ text: UnsafeRawBufferPointer) -> Int? {
@@ -102,8 +102,8 @@ private func rawProfileOrientation(_ text: UnsafeRawBufferPointer) -> Int? {
     return exif.withUnsafeBytes { exifOrientation(PNGMetadata.withoutPrefix($0)) }
 }
 
-/// The bytes of a raw profile as Python's `bytes.fromhex` takes them, lines joined: white space may stand between bytes,
-/// not within one. `nil` for anything else.
+/// The bytes of a raw profile as Python's `bytes.fromhex` takes them, lines joined: white space may stand between
+/// bytes, not within one. `nil` for anything else.
 private func rawProfile(_ text: UnsafeRawBufferPointer) -> [UInt8]? {
     let newline = UInt8(ascii: "\n")
     var lines = 0

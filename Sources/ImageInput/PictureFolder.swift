@@ -1,13 +1,13 @@
 import FilePaths
 import Glibc
 
-/// The pictures in a folder and the folders below it.
+/// The images in a folder and the folders below it.
 public enum PictureFolder {
     private static let endings: [StaticString] = [".png", ".jpg", ".jpeg"]
 
     /// Paths of all `*.png`, `*.jpg` and `*.jpeg` in any case, hidden ones left out, sorted by their bytes. Links are
     /// followed; a folder that is reached twice counts once. A link that leads nowhere is listed where its name is a
-    /// picture's, so that it is told when it is opened.
+    /// image's, so that it is told when it is opened.
     ///
     /// - Parameter skipped: what may be a folder and can't be looked at, such as a link that leads nowhere or round in
     ///   circles, and why.
@@ -64,7 +64,7 @@ public enum PictureFolder {
     }
 }
 
-/// Why a folder gives no pictures: one line that begins with its path.
+/// Why a folder gives no images: one line that begins with its path.
 public struct PictureFolderError: Error, Sendable, Equatable, CustomStringConvertible {
     public let description: String
 

@@ -1,4 +1,4 @@
-/// How much work one picture may cause.
+/// How much work one image may cause.
 public struct ImageLimits: Sendable, Hashable {
     /// Bytes of the file.
     public var fileBytes: Int
@@ -6,7 +6,7 @@ public struct ImageLimits: Sendable, Hashable {
     public var pixels: Int
     /// Scans of a progressive or multi-scan JPEG.
     public var scans: Int
-    /// Scans times pixels; each scan of a progressive JPEG passes over the whole picture.
+    /// Scans times pixels; each scan of a progressive JPEG passes over the whole image.
     public var scanPixels: Int
     /// Processor time that the decoding thread may take, checked between rows and around the inflating of a PNG's data,
     /// which goes in one. Other work on the machine doesn't count.
@@ -50,7 +50,7 @@ public struct PictureOptions: Sendable, Hashable {
     }
 }
 
-/// What the header of a picture says.
+/// What the header of an image says.
 public struct SourceInfo: Sendable, Hashable {
     public enum Format: String, Sendable, Hashable {
         case png
@@ -63,7 +63,7 @@ public struct SourceInfo: Sendable, Hashable {
     public var height: Int
     public var format: Format
     /// Upper estimate of the memory that decoding takes, the RGB result included, in bytes: for a budget over the
-    /// pictures in flight.
+    /// images in flight.
     public var decodingBytes: Int
 
     public init(width: Int, height: Int, format: Format, decodingBytes: Int) {

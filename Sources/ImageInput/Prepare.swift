@@ -4,7 +4,7 @@ import TokenizerCore
 /// Resizes the shorter edge to `preprocessing.size` and crops the centre, bit for bit as Pillow's `resize` on 8-bit
 /// channels and torchvision's `center_crop`. Only the rows and columns that the crop keeps are computed.
 ///
-/// - Returns: a picture of `preprocessing.size` squared.
+/// - Returns: an image of `preprocessing.size` squared.
 /// - Precondition: `preprocessing.size` is in 1...65536.
 public func prepare(_ image: RGBImage, for preprocessing: Preprocessing) -> RGBImage {
     let size = preprocessing.size
@@ -20,7 +20,7 @@ public func prepare(_ image: RGBImage, for preprocessing: Preprocessing) -> RGBI
     return RGBImage(width: size, height: size, pixels: pixels)
 }
 
-/// Sizes of the whole resized picture, the longer edge truncated as Python's `int(size * long / short)`, and the window
+/// Sizes of the whole resized image, the longer edge truncated as Python's `int(size * long / short)`, and the window
 /// of the centre crop, whose offsets are rounded half to even.
 func axes(width: Int, height: Int, size: Int) -> (x: cc_axis, y: cc_axis) {
     let short = min(width, height)

@@ -1,5 +1,5 @@
-/// The byte order mark that a text begins with: U+FEFF in the text's own encoding (Unicode 16.0, 23.8). Editors on Windows
-/// write one before UTF-8, and PowerShell writes UTF-16.
+/// The byte order mark that a text begins with: U+FEFF in the text's own encoding (Unicode 16.0, 23.8). Editors on
+/// Windows write one before UTF-8, and PowerShell writes UTF-16.
 public enum ByteOrderMark: Sendable, CaseIterable {
     // UTF-32's before UTF-16's: in little-endian order it begins with the bytes of the other.
     case utf8, utf32LittleEndian, utf32BigEndian, utf16LittleEndian, utf16BigEndian

@@ -1,8 +1,8 @@
 import Checkpoint
 import Tensor
 
-/// Layers straight from a checkpoint: each checks the names and shapes it needs and says which tensor is wrong. Or, where
-/// they were packed before, on what was packed.
+/// Layers straight from a checkpoint: each checks the names and shapes it needs and says which tensor is wrong. Or,
+/// where they were packed before, on what was packed.
 struct LayerScope {
     private let tensors: TensorScope
     /// Of the layers that are made from it.
@@ -145,7 +145,7 @@ struct LayerScope {
         do {
             full = try tensors.take(name, shape: shape)
         } catch {
-            // Nobody asks `requireSound` of tensors that aren't all read.
+            // Where tensors aren't all read, `requireSound` isn't called, so the error can't be recorded for it.
             guard origin.readsTensors, let count = Self.reasonableCount(shape) else { throw error }
             tensors.record(error)
             let zeros = FloatBuffer(count: count)

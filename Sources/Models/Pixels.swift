@@ -1,7 +1,7 @@
 import Tensor
 import TokenizerCore
 
-/// Between 8-bit pictures and what networks take and give.
+/// Between 8-bit images and what networks take and give.
 enum Pixels {
     /// 8-bit samples as floats: `sample / 255 * scale + offset`, (height, width, 3).
     static func plane(_ image: RGBImage, scale: Float, offset: Float, _ pool: ScratchPool) -> Plane {

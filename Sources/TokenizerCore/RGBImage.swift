@@ -1,4 +1,4 @@
-/// A picture of 8-bit RGB samples, row-major: shape (height, width, 3), no padding between rows.
+/// An image of 8-bit RGB samples, row-major: shape (height, width, 3), no padding between rows.
 public struct RGBImage: Sendable, Equatable {
     /// Width in pixels, at least 1.
     public let width: Int

@@ -1,4 +1,4 @@
-/// How a picture becomes a model's input (`Preprocessing.size` squared, 8-bit RGB).
+/// How an image becomes a model's input (`Preprocessing.size` squared, 8-bit RGB).
 public struct Preprocessing: Sendable, Hashable {
     /// Pillow's antialiased resampling filters.
     public enum Filter: String, Sendable, Hashable {

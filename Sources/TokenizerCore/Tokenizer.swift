@@ -61,15 +61,15 @@ public protocol Tokenizer: AnyObject {
     /// - Parameter tokens: local ids; count and range are checked.
     func decode(_ tokens: [Int32], options: DecodeOptions) throws(TokenizerError) -> RGBImage
 
-    /// The same model again, for images that are computed at once, each on a thread of its own: they share the weights and
-    /// the processors. Empty where images are computed one by one.
+    /// The same model again, for images that are computed at once, each on a thread of its own: they share the weights
+    /// and the processors. Empty where images are computed one by one.
     var replicas: [any Tokenizer] { get }
 
     /// The code vectors as a generator's embedding table would use them.
     func codebook() -> CodebookTable
 
-    /// Has `body` called as work goes on, in replicas too, at least once a layer, on the thread that it goes on: so a watcher
-    /// tells slow from stuck. By default never.
+    /// Has `body` called as work goes on, in replicas too, at least once a layer, on the thread that does it, so that a
+    /// watcher can tell slow from stuck. By default never.
     func onProgress(_ body: @escaping () -> Void)
 }
 
@@ -98,6 +98,6 @@ public enum TokenizerError: Error, Sendable, Equatable {
     case tokenRange(position: Int, found: Int64, codebookSize: Int)
     /// An option this model doesn't have, or a value out of its range.
     case option(name: String, reason: String)
-    /// The picture isn't of the size the model takes.
+    /// The image isn't of the size the model takes.
     case imageSize(found: [Int], expected: [Int])
 }

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 import TokenizerCore
 
-/// A pair of pictures of Fixtures/make_quality.py and what was measured there.
+/// A pair of images of Fixtures/make_quality.py and what was measured there.
 struct QualityCase: Decodable, Sendable, CustomTestStringConvertible {
     var width: Int
     var height: Int
@@ -24,14 +24,14 @@ struct QualityCase: Decodable, Sendable, CustomTestStringConvertible {
         return all
     }()
 
-    /// The picture and what `change` makes of it.
+    /// The image and what `change` makes of it.
     func pictures() throws -> (RGBImage, RGBImage) {
         let original = try Samples(first, width, height)
         return (original.image, try original.changed(change).image)
     }
 }
 
-/// Samples of a picture by the formulas of Fixtures/make_quality.py; shape (height, width, 3).
+/// Samples of an image by the formulas of Fixtures/make_quality.py; shape (height, width, 3).
 struct Samples {
     /// A name that the formulas don't have.
     struct Unknown: Error {

@@ -25,7 +25,7 @@ enum Fixtures {
     }
 
     static let expectations = table("expected.json")
-    /// Pictures that state their orientation in unusual places.
+    /// Images that state their orientation in unusual places.
     static let metadata = table("metadata.json")
     /// JPEGs with faults that leave every pixel as it is, and such that don't.
     static let forgiven = table("forgiven.json")

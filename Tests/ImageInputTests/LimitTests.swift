@@ -47,7 +47,7 @@ import TokenizerCore
         #expect(failure(bytes, limits: ImageLimits(seconds: .infinity)) == nil)
     }
 
-    /// Others that have the processor take nothing of a picture's time.
+    /// Others that have the processor take nothing of an image's time.
     @Test func timeIsTheThreadsOwn() {
         let start = cc_thread_time()
         Thread.sleep(forTimeInterval: 0.2)

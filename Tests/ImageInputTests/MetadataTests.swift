@@ -3,13 +3,13 @@ import ImageInput
 import Recipe
 import Testing
 
-/// Texts of a PNG that are too large, or broken in ways that no file made by a library is. Pillow refuses such files; here
-/// the pixels count.
+/// Texts of a PNG that are too large, or broken in ways that no file made by a library is. Pillow refuses such files;
+/// here the pixels count.
 @Suite struct MetadataTests {
     private static let profile = Array("Raw profile type exif".utf8)
     private static let packet = Array("XML:com.adobe.xmp".utf8)
 
-    /// A picture of 3x2 with `chunks` before its pixels and again behind them.
+    /// An image of 3x2 with `chunks` before its pixels and again behind them.
     private static func turned(_ chunks: [PNGFile.Chunk], _ options: PictureOptions = PictureOptions()) throws -> Bool {
         let file = PNGFile(width: 3, height: 2)
         let pixels = try decode(file.bytes).image
@@ -69,7 +69,7 @@ import Testing
             for chunk in [Self.compressed(keyword, digits), Self.international(keyword, digits)] {
                 for count in 0..<chunk.body.count {
                     let cut = PNGFile.Chunk(kind: chunk.kind, body: Array(chunk.body[..<count]))
-                    // Only what is cut behind the last digit may turn the picture.
+                    // Only what is cut behind the last digit may turn the image.
                     #expect(try !Self.turned([cut]) || count > chunk.body.count - 16)
                 }
             }

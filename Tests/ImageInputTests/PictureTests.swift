@@ -3,7 +3,7 @@ import Recipe
 import Testing
 import TokenizerCore
 
-/// Every odd picture against Pillow.
+/// Every odd image against Pillow.
 @Suite struct PictureTests {
     static let options: [(String, PictureOptions)] = [
         ("default", PictureOptions()),
@@ -37,7 +37,7 @@ import TokenizerCore
         }
     }
 
-    /// A file that is cut anywhere is an error or, once all pixels are there, the whole picture; never another one.
+    /// A file that is cut anywhere is an error or, once all pixels are there, the whole image; never another one.
     @Test(arguments: [
         "jpeg-420.jpg", "jpeg-progressive.jpg", "jpeg-restarts.jpg", "jpeg-cmyk-adobe.jpg", "palette4-laced.png",
         "rgba16.png", "grey16-key.png", "forgiven/restart-baseline-4-ff00.jpg",
@@ -59,7 +59,7 @@ import TokenizerCore
         #expect(errors < bytes.count)
     }
 
-    /// Damaged files end in an error or a picture of the size that their header says.
+    /// Damaged files end in an error or an image of the size that their header says.
     @Test(arguments: [
         "jpeg-420.jpg", "jpeg-progressive.jpg", "jpeg-cmyk-adobe.jpg", "jpeg-restarts.jpg", "exif-6.jpg", "exif-5.png",
         "palette4-laced.png", "rgba16-laced.png", "rgb8-key.png", "xmp-3.png",

@@ -30,7 +30,7 @@ import TokenizerCore
         }
     }
 
-    /// The whole of the resized picture would take 3.9 GB.
+    /// The whole of the resized image would take 3.9 GB.
     @Test(arguments: [(20000, 1), (1, 20000)])
     func onlyTheCropIsComputed(width: Int, height: Int) {
         let picture = image("long", height: height, width: width)

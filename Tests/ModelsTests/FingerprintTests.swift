@@ -28,7 +28,7 @@ struct FingerprintTests {
         }
     }
 
-    /// What decides ids and pictures beside the tensors.
+    /// What decides ids and images beside the tensors.
     static let counted = [
         Change("architecture") { $0.architecture = "revq" },
         Change("tokens per image") { $0.tokensPerImage = 65 },
@@ -123,7 +123,7 @@ struct FingerprintTests {
         Tensor(name: "b", shape: [2, 3], values: [7, 8, 9, 10, 11, 12]), Tensor(name: "c", shape: [2], values: [0, 1]),
     ]
 
-    /// Name, and what becomes of the three tensors.
+    /// Name, and how the three tensors are changed.
     private static let changes: [(String, @Sendable (inout [Tensor]) -> Void)] = [
         ("another value", { $0[0].values[5] = 6.000_000_5 }), ("another sign of zero", { $0[2].values[0] = -0.0 }),
         ("rows for columns", { $0[0].shape = [3, 2] }), ("no rows", { $0[0].shape = [6] }),

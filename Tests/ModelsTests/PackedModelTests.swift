@@ -21,8 +21,8 @@ struct PackedModelTests {
         }
     }
 
-    /// What a model answers.
-    struct Answers: Equatable {
+    /// A model's results.
+    struct Outputs: Equatable {
         let contract: TokenContract
         let tokens: TokenSequence
         let picture: RGBImage
@@ -58,7 +58,7 @@ struct PackedModelTests {
     }
 
     @Test(arguments: Kind.allCases, ways)
-    func aMappedModelAnswersTheSame(kind: Kind, way: (level: Compute.Level, precision: Precision)) throws {
+    func aMappedModelOutputsTheSame(kind: Kind, way: (level: Compute.Level, precision: Precision)) throws {
         Compute.force(way.level)
         defer { Compute.force(Compute.bestLevel) }
         let folder = try kind.folder()
@@ -69,7 +69,7 @@ struct PackedModelTests {
         let mapped = try load(folder, way.precision)
         #expect(mapped.description.packed == path)
         #expect(mapped.description.warnings == read.description.warnings)
-        #expect(try Answers(mapped.tokenizer) == Answers(read.tokenizer))
+        #expect(try Outputs(mapped.tokenizer) == Outputs(read.tokenizer))
         #expect(try ModelLoader.checkPacked(source(folder, way.precision)).bytes == bytes)
     }
 
@@ -113,7 +113,7 @@ struct PackedModelTests {
         }
     }
 
-    /// The model's answers are those of a folder without packed weights.
+    /// The model's outputs are those of a folder without packed weights.
     @Test(arguments: Defect.allCases)
     func whatDoesNotFitIsToldAndNotUsed(defect: Defect) throws {
         let folder = try Kind.sftok.folder()
@@ -126,7 +126,7 @@ struct PackedModelTests {
             loaded.description.warnings.first?.contains(defect.warning) == true, "\(loaded.description.warnings)")
         #expect(loaded.description.warnings.first?.hasPrefix(path) == true)
         try? FileManager.default.removeItem(atPath: path)
-        #expect(try Answers(loaded.tokenizer) == Answers(load(folder).tokenizer))
+        #expect(try Outputs(loaded.tokenizer) == Outputs(load(folder).tokenizer))
     }
 
     private func damage(_ path: String, of folder: TemporaryModel, _ defect: Defect) throws {
@@ -166,7 +166,7 @@ struct PackedModelTests {
     private func rewriteWeights(of folder: TemporaryModel, withSpare: Bool = false) throws {
         let writer = SafetensorsWriter()
         for (name, shape) in SFTokSize.tiny.shapes { writer.add(name, shape: shape, seed: 7) }
-        // A buffer that nobody needs.
+        // A buffer that no layer needs.
         if withSpare { writer.add("count", values: [1]) }
         try writer.write(to: folder.path + "/model.safetensors")
     }
@@ -233,14 +233,14 @@ struct PackedModelTests {
     @Test func onlyTimesDiffer() throws {
         let folder = try Kind.sftok.folder()
         let path = try ModelLoader.pack(source(folder)).path
-        let read = try Answers(load(folder).tokenizer)
+        let read = try Outputs(load(folder).tokenizer)
         try FileManager.default.setAttributes(
             [.modificationDate: Date(timeIntervalSince1970: 1)], ofItemAtPath: folder.path + "/model.safetensors")
         let loaded = try load(folder)
         #expect(loaded.description.packed == path)
         #expect(loaded.description.warnings.count == 1)
         #expect(loaded.description.warnings.first?.contains("other times") == true)
-        #expect(try Answers(loaded.tokenizer) == read)
+        #expect(try Outputs(loaded.tokenizer) == read)
     }
 
     /// A configuration that no longer fits the weights is refused where they are packed as where not.
@@ -271,13 +271,13 @@ struct PackedModelTests {
         let folder = try Kind.sftok.folder()
         let path = try ModelLoader.pack(source(folder)).path
         let mapped = try load(folder)
-        let before = try Answers(mapped.tokenizer)
+        let before = try Outputs(mapped.tokenizer)
         try rewriteWeights(of: folder)
         _ = try ModelLoader.pack(source(folder))
-        #expect(try Answers(mapped.tokenizer) == before)
+        #expect(try Outputs(mapped.tokenizer) == before)
         let new = try load(folder)
         #expect(new.description.packed == path && new.description.warnings.isEmpty)
-        #expect(try Answers(new.tokenizer) != before)
+        #expect(try Outputs(new.tokenizer) != before)
         #expect(new.tokenizer.contract.fingerprint != before.contract.fingerprint)
     }
 
@@ -286,7 +286,7 @@ struct PackedModelTests {
         let folder = try Kind.sftok.folder()
         let path = try ModelLoader.pack(source(folder)).path
         let first = try load(folder), second = try load(folder)
-        #expect(try Answers(first.tokenizer) == Answers(second.tokenizer))
+        #expect(try Outputs(first.tokenizer) == Outputs(second.tokenizer))
         let maps = try Self.maps(of: path)
         #expect(maps.count == 2)
         for map in maps {

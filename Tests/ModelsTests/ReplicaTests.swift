@@ -6,7 +6,8 @@ import TokenizerCore
 
 /// A model whose images are computed side by side.
 @Suite(.serialized) struct ReplicaTests {
-    /// Replicas own scratch memory each: none is another, none is the model itself, whether the weights are read or mapped.
+    /// Replicas own scratch memory each: none is another, none is the model itself, whether the weights are read or
+    /// mapped.
     @Test(arguments: PackedModelTests.Kind.allCases, [1, 2, 3, 4, 7])
     func noTwoReplicasAreTheSame(kind: PackedModelTests.Kind, count: Int) throws {
         let folder = try kind.folder()

@@ -50,7 +50,7 @@ struct RequestTests {
         withExtendedLifetime(folder) {}
     }
 
-    /// Pictures of the reference: from its pixels as PyTorch rounds them, at most a step off.
+    /// Images of the reference: from its pixels as PyTorch rounds them, at most a step off.
     @Test(arguments: [
         ("quiet", DecodeOptions(steps: 8, temperature: 0)), ("four_steps", DecodeOptions(steps: 4, temperature: 0)),
         ("noisy", DecodeOptions(seed: 7, steps: 8, temperature: 1)), ("noisy", DecodeOptions(seed: 7)),
@@ -71,7 +71,7 @@ struct RequestTests {
         Self.expectClose(picture, try golden.floats("pixels"), scale: 0.5, offset: 0.5)
     }
 
-    /// (3, height, width) numbers beside a picture.
+    /// (3, height, width) numbers beside an image.
     private static func expectClose(_ picture: RGBImage, _ pixels: [Float], scale: Float, offset: Float) {
         let count = picture.width * picture.height
         #expect(pixels.count == 3 * count)

@@ -3,8 +3,8 @@ import Testing
 
 @testable import Models
 
-/// SFTok's balanced assignment against the reference, at every level: probabilities, for ids alone seldom tell four rounds
-/// from five. What would show in each case, `make_sinkhorn.py` asserts.
+/// SFTok's balanced assignment against the reference, at every level: probabilities, for ids alone seldom tell four
+/// rounds from five. What would show in each case, `make_sinkhorn.py` asserts.
 @Suite(.serialized)
 struct SinkhornTests {
     /// Of a probability, relative.

@@ -8,8 +8,8 @@ import Testing
 /// Each tensor of tiny models left out, under another name, one longer and transposed: what is said of it, beside what
 /// PyTorch's `load_state_dict(strict=True)` says (`Fixtures/make_strict.py`).
 ///
-/// PyTorch is given all shapes by the module; here they follow from the other tensors, and from the configuration where it
-/// says something. What neither can tell is listed.
+/// PyTorch is given all shapes by the module; here they follow from the other tensors, and from the configuration where
+/// it says something. What neither can tell is listed.
 @Suite struct StrictTests {
     static let models = [
         "sftok", "revq", "revq-identity", "preprocessor", "dcae", "dcae-shuffle", "dcae-mixed", "dcae-first",

@@ -6,7 +6,7 @@ import TokenizerCore
     import Darwin
 #endif
 
-// Deterministic weights and pictures, so that a test needs no checkpoint file. Every value is a function of
+// Deterministic weights and images, so that a test needs no checkpoint file. Every value is a function of
 // (seed, tensor name, flat index):
 //
 //     key  = fnv1a64(name) XOR splitmix64(seed)
@@ -113,7 +113,7 @@ public func image(_ name: String, height: Int, width: Int, seed: UInt64 = 0) -> 
     return RGBImage(width: width, height: height, pixels: pixels)
 }
 
-/// The smooth part of one channel of a recipe picture, over x and y in [0, 1).
+/// The smooth part of one channel of a recipe image, over x and y in [0, 1).
 private struct Field {
     let level: (base: Double, x: Double, y: Double)
     let ripple: (xy: Double, x: Double)

@@ -9,7 +9,7 @@ import TokenizerCore
 
 @testable import Training
 
-/// Five pictures, of which one can't be read, and a cache of 50 crops of them in shards of 8.
+/// Five images, of which one can't be read, and a cache of 50 crops of them in shards of 8.
 private struct Example {
     let folder: DataFolder
     let paths: [String]
@@ -51,7 +51,7 @@ private struct Example {
 }
 
 @Suite struct DataCacheTests {
-    /// Every second picture can't be read: an earlier run's shards know them by the bytes of their names.
+    /// Every second image can't be read: an earlier run's shards know them by the bytes of their names.
     @Test func picturesNamesNeedNotBeUTF8() throws {
         let folder = try DataFolder()
         let root = Path(folder.path).appending("in")
@@ -92,7 +92,7 @@ private struct Example {
             [
                 NewTensor(name: "latents", shape: [1, 1, 1, 1], values: .float32([1])),
                 NewTensor(name: "picture", shape: [1], values: .int32([0])),
-            ], metadata: ["skipped": "[[\"/x/Zwei ü.png\",\"cannot be read\"],[\"/x/a\\\\b%20.png\",\"gone\"]]"],
+            ], metadata: ["skipped": "[[\"/x/Zwei ü.png\",\"cannot be read\"],[\"/x/a\\\\b%20.png\",\"missing\"]]"],
             to: path)
         let skipped = try LatentShard(path: path).skipped
         #expect(skipped.map(\.path.bytes) == [Array("/x/Zwei ü.png".utf8), Array("/x/a\\b%20.png".utf8)])
@@ -162,7 +162,7 @@ private struct Example {
         #expect(again == count && steps == [50] && skipped == [example.paths[2]])
     }
 
-    @Test(arguments: ["cut", "empty", "garbage", "gone", "other shard", "other shape"])
+    @Test(arguments: ["cut", "empty", "garbage", "missing", "other shard", "other shape"])
     func damagedShardsAreMadeAgain(how: String) throws {
         let example = try Example()
         try example.build(FakeSource())
@@ -173,7 +173,7 @@ private struct Example {
         case "cut": try example.folder.write(Array(whole.dropLast(5)), to: "cache/\(name)")
         case "empty": try example.folder.write("", to: "cache/\(name)")
         case "garbage": try example.folder.write("garbage, and more of it", to: "cache/\(name)")
-        case "gone": try FileManager.default.removeItem(atPath: path)
+        case "missing": try FileManager.default.removeItem(atPath: path)
         case "other shard": try example.folder.write(try #require(expected["00005.safetensors"]), to: "cache/\(name)")
         default:
             let shard = try LatentShard(path: path)

@@ -6,7 +6,7 @@ import TokenizerCore
 
 @testable import Training
 
-/// A folder of pictures, removed with its owner.
+/// A folder of images, removed with its owner.
 final class DataFolder {
     let path: String
 
@@ -42,7 +42,7 @@ final class DataFolder {
         try FileManager.default.contentsOfDirectory(atPath: "\(path)/\(folder)").sorted()
     }
 
-    /// One of the decoder tests' odd pictures.
+    /// One of the decoder tests' odd images.
     static func odd(_ name: String) -> String {
         URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .appendingPathComponent("ImageInputTests/Fixtures/pictures/\(name)").path

@@ -27,7 +27,8 @@ import Testing
             ])
     }
 
-    /// As Latin-1, a lone continuation byte, overlong, both forms of é, an escape's control characters and its own text.
+    /// As Latin-1, a lone continuation byte, overlong, both forms of é, an escape's control characters and its own
+    /// text.
     static let names: [Path] = [
         "caf\\xe9.png", "\\x80.png", "\\xc0\\xaf.png", "é.png", "e\u{301}.png", "\\x1b[31m\\x07.png", "a\\x5cxe9.png",
         Path(String(repeating: "\\xe9", count: 251) + ".png"),

@@ -39,7 +39,7 @@ private let small = Preprocessing(filter: .bilinear, size: 16)
         #expect(zip(found, expected).allSatisfy { abs($0 - $1) < 1e-9 })
     }
 
-    /// 2,000 draws: half mirrored, scales by the root of their area, everywhere in the picture.
+    /// 2,000 draws: half mirrored, scales by the root of their area, everywhere in the image.
     @Test func cropsAreDrawnAsDescribed() {
         let (width, height) = (1500, 700)
         let crops = (0..<2000).map { Crop(seed: 3, picture: 5, crop: $0, width: width, height: height, size: 256) }
@@ -77,7 +77,7 @@ private let small = Preprocessing(filter: .bilinear, size: 16)
         }
     }
 
-    /// Pictures don't share their crops, and a picture's differ.
+    /// Images don't share their crops, and an image's differ.
     @Test func cropsDifferByPictureAndNumber() {
         let crops = (0..<40).map { number in
             Crop(seed: 2, picture: number / 8, crop: number % 8, width: 2000, height: 1500, size: 256)
@@ -93,7 +93,7 @@ private let small = Preprocessing(filter: .bilinear, size: 16)
         let folder = try DataFolder()
         let paths = [
             try folder.picture("a.png", width: 40, height: 20), try folder.write("no picture", to: "b.png"),
-            try folder.picture("c.png", width: 9, height: 9), folder.path + "/gone.png",
+            try folder.picture("c.png", width: 9, height: 9), folder.path + "/missing.png",
             try folder.picture("e.png", width: 60, height: 50),
         ]
         let plan = try CropPlan(paths, crops: 101, seed: 4, preprocessing: small)
@@ -131,7 +131,7 @@ private let small = Preprocessing(filter: .bilinear, size: 16)
             message { _ = try CropPlan([path], crops: 0, seed: 0, preprocessing: small) }?.contains("crops: 0") == true)
     }
 
-    /// A picture's crops are the same whatever is beside it, another seed's are others.
+    /// An image's crops are the same whatever is beside it, another seed's are others.
     @Test func cropsHangOnSeedPictureAndNumberAlone() throws {
         let folder = try DataFolder()
         let first = try folder.picture("a.png", width: 70, height: 45)

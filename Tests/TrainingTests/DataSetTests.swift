@@ -3,7 +3,7 @@ import Testing
 
 @testable import Training
 
-/// A cache with given pictures' numbers of latents (2, 1, 3), written without pictures.
+/// A cache with given images' numbers of latents (2, 1, 3), written without images.
 private final class Latents {
     let set: LatentSet
     let values: [[Float]]
@@ -71,11 +71,11 @@ private final class Latents {
         #expect(training == training.sorted() && validation == validation.sorted())
         let owners = Set(validation.map(set.picture))
         #expect(owners.isDisjoint(with: training.map(set.picture)))
-        // As near to the share as whole pictures come: none was taken that overshoots by more than its half.
+        // As near to the share as whole images come: none was taken that overshoots by more than its half.
         let target = max(1, Int((share * 60).rounded()))
         let largest = try #require(owners.map { counts[$0] }.max())
         #expect(validation.count - target <= largest / 2)
-        // Whoever was left out would have overshot more.
+        // Each image that was left out would have overshot more.
         for (picture, size) in counts.enumerated() where !owners.contains(picture) && validation.count < target {
             #expect(validation.count + size - target > size / 2)
         }

@@ -52,7 +52,7 @@ import Testing
         #expect(Set(orders.compactMap(\.last)).count > 1)
     }
 
-    /// Seven pictures in batches of three, two epochs.
+    /// Seven images in batches of three, two epochs.
     @Test func aRunTrainsOnWhatIsLeftOver() throws {
         let files = try RunTests.Files(pictures: 7)
         var job = files.job()
@@ -103,7 +103,7 @@ import Testing
         #expect(rates.count == 4 && zip(rates, expected).allSatisfy { abs($0 - $1) < 1e-12 }, "\(rates)")
     }
 
-    /// Copies of a picture have one latent, so that all codes of a book start as one and all but the first stay unused.
+    /// Copies of an image have one latent, so that all codes of a book start as one and all but the first stay unused.
     @Test(arguments: [(0.5, [false, false]), (0.51, [true, false])])
     func codesMoveUntilTheGivenShareOfTheRun(until: Double, expected: [Bool]) throws {
         let files = try RunTests.Files(pictures: 1)

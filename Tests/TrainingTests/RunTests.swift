@@ -11,7 +11,7 @@ import TokenizerCore
 
 /// Whole runs with the tiny DC-AE, whose latents have 32 x 8 x 8 numbers.
 @Suite(.serialized) struct RunTests {
-    /// A VAE and a folder of pictures, removed with their owner.
+    /// A VAE and a folder of images, removed with their owner.
     final class Files {
         let model: TemporaryModel
         let data: DataFolder

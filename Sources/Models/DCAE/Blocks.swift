@@ -7,7 +7,7 @@ protocol AutoencoderBlock: AnyObject {
     func callAsFunction(_ x: Plane, _ pool: ScratchPool) -> Plane
 }
 
-/// The size of the picture and its channels between two blocks.
+/// The size of the image and its channels between two blocks.
 struct Extent: Equatable, CustomStringConvertible {
     var height: Int
     var width: Int

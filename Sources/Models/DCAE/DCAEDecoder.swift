@@ -11,7 +11,7 @@ final class DCAEDecoder {
 
     /// - Parameters:
     ///   - latent: what it is given.
-    ///   - result: what it must make: a picture of 3 channels, or the latent again for a rectifier.
+    ///   - result: what it must make: an image of 3 channels, or the latent again for a rectifier.
     init(_ scope: LayerScope, latent: Extent, result: Extent) throws {
         let names = try Self.blockNames(scope)
         let width = try scope.dimensions("norm_out.weight", rank: 1)[0]

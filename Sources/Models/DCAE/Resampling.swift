@@ -1,7 +1,7 @@
 import Checkpoint
 import Tensor
 
-/// Halves the picture: a strided 3x3 convolution ("conv"), or a plain one and pixel-unshuffle ("pixel_unshuffle").
+/// Halves the image: a strided 3x3 convolution ("conv"), or a plain one and pixel-unshuffle ("pixel_unshuffle").
 /// The shortcut averages groups of the unshuffled input's channels.
 final class DownBlock: AutoencoderBlock {
     private let convolution: Convolution
@@ -36,7 +36,7 @@ final class DownBlock: AutoencoderBlock {
     }
 }
 
-/// Doubles the picture: nearest-neighbour and a 3x3 convolution ("interpolate"), or a convolution and pixel-shuffle
+/// Doubles the image: nearest-neighbour and a 3x3 convolution ("interpolate"), or a convolution and pixel-shuffle
 /// ("pixel_shuffle"). The shortcut repeats channels and shuffles them.
 final class UpBlock: AutoencoderBlock {
     private enum Kind {

@@ -2,8 +2,8 @@ import TokenizerCore
 
 /// The tensors of one half of a DC-AE (arXiv 2410.10733), or of ReVQ's rectifier, which is shaped as a decoder.
 ///
-/// Blocks come in the order in which they are computed. Between two that change the resolution all have as many channels,
-/// which are one size here.
+/// Blocks come in the order in which they are computed. Between two that change the resolution all have as many
+/// channels, which are one size here.
 struct DCAEHalf {
     enum Part: String {
         case encoder, decoder
@@ -42,7 +42,7 @@ struct DCAEHalf {
     let part: Part
     private let table: TensorTable
     private let prefix: String
-    /// Whether the first stage has no blocks, and the picture's own convolution changes the resolution instead.
+    /// Whether the first stage has no blocks, and the image's own convolution changes the resolution instead.
     private let changesAtPicture: Bool
     private(set) var layout = Layout()
     private var blocks: [Block] = []
@@ -286,13 +286,13 @@ struct DCAEHalf {
 
 /// The tensors of a whole DC-AE.
 struct DCAELayout {
-    /// What the encoder makes of a picture of that size; `nil` where the tensors don't tell it.
+    /// What the encoder makes of an image of that size; `nil` where the tensors don't tell it.
     let latent: Extent?
     /// As of `SFTokLayout`.
     let problems: [String]
 
     /// - Parameters:
-    ///   - size: rows and columns of a picture.
+    ///   - size: rows and columns of an image.
     ///   - parts: which are checked; the decoder's needs the encoder's.
     init(
         _ table: TensorTable, _ config: ConfigSection, size: Int, parts: [DCAEHalf.Part] = [.encoder, .decoder]

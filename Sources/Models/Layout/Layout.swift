@@ -65,8 +65,8 @@ struct Dimension: ExpressibleByIntegerLiteral {
 
 /// The tensors of an architecture with their shapes, in sizes that are read off a file's tensors.
 ///
-/// A size is what most of the tensors that depend on it say, so that one which is misshapen is told by the others and not
-/// the others by it.
+/// A size is what most of the tensors that depend on it say, so that one which is misshapen is told by the others and
+/// not the others by it.
 struct Layout {
     private(set) var tensors: [(name: String, shape: [Dimension])] = []
 
@@ -106,8 +106,8 @@ struct Layout {
         if bias { add(name + ".bias", outputs) }
     }
 
-    /// - Parameter hints: decide between values that as many tensors speak for: the first one that is among them does. Where
-    ///   no tensor says anything, it is the size.
+    /// - Parameter hints: decide between values that as many tensors speak for: the first one that is among them does.
+    ///   Where no tensor says anything, it is the size.
     func sizes(in table: TensorTable, hints: [String: [Int]] = [:]) -> Sizes {
         let all = sizes(said: tensors, table, hints)
         // A tensor that others show to be misshapen is no witness for what it alone says.

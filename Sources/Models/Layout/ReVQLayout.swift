@@ -7,7 +7,8 @@ struct ReVQLayout {
     /// Buffers of the authors' quantizer.
     static let buffers: Set<String> = ["quantizer.index_offset", "quantizer.count"]
 
-    /// As of `SFTokLayout`. What is neither the quantizer's nor the rectifier's, as an optimizer's state, isn't looked at.
+    /// As of `SFTokLayout`. What is neither the quantizer's nor the rectifier's, as an optimizer's state, isn't looked
+    /// at.
     static func problems(
         _ table: TensorTable, _ config: ConfigSection, latent: Extent
     ) throws(ModelError) -> [String] {

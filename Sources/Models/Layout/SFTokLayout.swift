@@ -1,5 +1,5 @@
-/// The tensors of an SFTok checkpoint (arXiv 2512.16910): both transformers, the quantizer, and the pixel decoder, which is
-/// MaskGIT's VQGAN (arXiv 2202.04200).
+/// The tensors of an SFTok checkpoint (arXiv 2512.16910): both transformers, the quantizer, and the pixel decoder,
+/// which is MaskGIT's VQGAN (arXiv 2202.04200).
 struct SFTokLayout {
     private let table: TensorTable
     private let config: ConfigSection
@@ -181,7 +181,7 @@ struct SFTokLayout {
 }
 
 extension Sizes {
-    /// The encoder's grid and the decoder's follow from each other, and from the picture: a cell of the decoder's has 16
+    /// The encoder's grid and the decoder's follow from each other, and from the image: a cell of the decoder's has 16
     /// pixels each way.
     fileprivate mutating func completeGrid(pixels: Int?) {
         let patch = values["patch"] ?? 16

@@ -49,8 +49,8 @@ struct TensorTable {
         return range.lowerBound
     }
 
-    /// The numbers that follow `path.` in names, which must run from `first` without a gap, so that no block can be lost
-    /// unnoticed. An index after the last one with fewer tensors than a block's is no block: those are spare.
+    /// The numbers that follow `path.` in names, which must run from `first` without a gap, so that no block can be
+    /// lost unnoticed. An index after the last one with fewer tensors than a block's is no block: those are spare.
     ///
     /// - Parameter least: tensors that make an index a block.
     func blockIndices(_ path: String, from first: Int = 0, least: Int = 1) throws(ModelError) -> [Int] {

@@ -2,7 +2,7 @@ import Checkpoint
 import Tensor
 import TokenizerCore
 
-/// The encoder half of a DC-AE (arXiv 2410.10733): pictures of `preprocessing.size` squared -> latents.
+/// The encoder half of a DC-AE (arXiv 2410.10733): images of `preprocessing.size` squared -> latents.
 /// Belongs to the thread that made it.
 package final class LatentEncoder {
     /// Of a latent.
@@ -12,7 +12,7 @@ package final class LatentEncoder {
     /// SHA-256 over the encoder's tensors and its preprocessing, 64 lowercase hexadecimal digits. The decoder half and
     /// the container don't count.
     package let fingerprint: String
-    /// How a picture becomes the encoder's input.
+    /// How an image becomes the encoder's input.
     package var preprocessing: Preprocessing { DCAELoading.preprocessing }
 
     /// The files that it was read from: the configuration and the weights.
@@ -47,9 +47,9 @@ package final class LatentEncoder {
             settings: Fingerprint.settings(encoder: DCAELoading.preprocessing))
     }
 
-    /// The latent of a picture in (channels, height, width) order, not normalised.
+    /// The latent of an image in (channels, height, width) order, not normalised.
     ///
-    /// - Precondition: the picture has `preprocessing.size` pixels each way.
+    /// - Precondition: the image has `preprocessing.size` pixels each way.
     package func latent(of image: RGBImage) -> [Float] {
         precondition(image.width == preprocessing.size && image.height == preprocessing.size)
         return encoder(Pixels.plane(image, scale: 2, offset: -1, pool), pool).channelsFirst

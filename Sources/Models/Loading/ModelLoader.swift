@@ -9,12 +9,13 @@ public enum ModelLoader {
     public static var availableProcessors: Int { Compute.availableProcessors }
 
     /// Maps a model's packed weights where its folder has such for the precision and this processor, and they fit; else
-    /// reads it whole, with a warning where there are some that don't. Its architecture is told by its tensors' names. The
-    /// model belongs to the calling thread, whose pool of computing threads is set here.
+    /// reads it whole, with a warning where there are some that don't. Its architecture is told by its tensors' names.
+    /// The model belongs to the calling thread, whose pool of computing threads is set here.
     ///
     /// - Parameters:
     ///   - threads: computing threads; `nil`: as many as this process may use.
-    ///   - imagesAtOnce: with more than one, the model has as many replicas, which share its weights and divide its threads.
+    ///   - imagesAtOnce: with more than one, the model has as many replicas, which share its weights and divide its
+    ///     threads.
     /// - Throws: `ModelError`, `CheckpointError` or `LibraryError`, each one clear line.
     public static func load(_ source: ModelSource, threads: Int? = nil, imagesAtOnce: Int = 1) throws -> LoadedModel {
         let threads = threads ?? Compute.availableProcessors
@@ -123,7 +124,7 @@ public enum ModelLoader {
         return loaded
     }
 
-    /// Gives the memory of models that are gone back to the system; takes some milliseconds, from any thread.
+    /// Returns the memory of discarded models to the system; takes some milliseconds, from any thread.
     public static func returnMemory() { Compute.returnMemory() }
 
     /// Whether a model's files are there, without reading them.

@@ -1,7 +1,8 @@
 import FilePaths
 import TokenizerCore
 
-/// Where a model's files are and how it computes: `ID=FOLDER[,vae=FOLDER][,preprocessor=FILE][,precision=fp32|bf16|int8]`.
+/// Where a model's files are and how it computes:
+/// `ID=FOLDER[,vae=FOLDER][,preprocessor=FILE][,precision=fp32|bf16|int8]`.
 public struct ModelSource: Sendable, Hashable {
     /// What requests call it: letters, digits, `.`, `_` and `-`.
     public var id: String
@@ -24,9 +25,9 @@ public struct ModelSource: Sendable, Hashable {
         self.precision = precision
     }
 
-    /// Reads the form above; a bare `FOLDER` gets its last path component as id. What stands before the first comma is a
-    /// folder as a whole where there is one of that name, or where a slash stands before its first equals sign; else it is
-    /// the id up to that sign and the folder behind it.
+    /// Reads the form above; a bare `FOLDER` gets its last path component as id. What stands before the first comma is
+    /// a folder as a whole where there is one of that name, or where a slash stands before its first equals sign; else
+    /// it is the id up to that sign and the folder behind it.
     ///
     /// An id that is taken from a folder's name is cut to 128 characters, with '-' for each that no id has.
     ///

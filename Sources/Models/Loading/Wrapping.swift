@@ -1,11 +1,12 @@
 import Checkpoint
 
-/// What training code puts before all names of a state dict: `torch.compile`, `DistributedDataParallel`, or a dictionary
-/// around it.
+/// What training code puts before all names of a state dict: `torch.compile`, `DistributedDataParallel`, or a
+/// dictionary around it.
 enum Wrapping {
     private static let words: Set<Substring> = ["module", "_orig_mod", "state_dict", "model"]
 
-    /// The file without such a prefix, and a line that says so; the file itself where most of a model's names have none.
+    /// The file without such a prefix, and a line that says so; the file itself where most of a model's names have
+    /// none.
     ///
     /// - Parameter roots: first components of the model's names. A ReVQ model's two parts may be wrapped each.
     static func removed(

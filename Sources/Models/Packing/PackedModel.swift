@@ -8,7 +8,8 @@ final class PackedModel: LayerStore {
     let path: String
     private let file: PackedFile
     private let facts: PackedFacts
-    /// Whether a source's file has another time than when the model was packed, so that its fingerprint must be computed.
+    /// Whether a source's file has another time than when the model was packed, so that its fingerprint must be
+    /// computed.
     private(set) var isTouched = false
     /// Layers that were packed otherwise than they would be packed here, and so are made from their tensors.
     private(set) var strangers: [String] = []

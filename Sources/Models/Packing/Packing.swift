@@ -3,8 +3,8 @@ import JSON
 import Tensor
 import TokenizerCore
 
-/// What is noted of a model while it is loaded, so that it can be written as it lies in memory, or another be made on the
-/// same memory.
+/// What is noted of a model while it is loaded, so that it can be written as it lies in memory, or another be made on
+/// the same memory.
 final class Packing: LayerStore {
     private var layers: [(name: String, packed: PackedLayer)] = []
     private var places: [String: Int] = [:]

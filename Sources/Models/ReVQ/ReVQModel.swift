@@ -54,7 +54,7 @@ package final class ReVQModel: Tokenizer {
 
     package func onProgress(_ body: @escaping () -> Void) { pool.whenTaken = body }
 
-    /// The VAE's latent of a picture (size, size), (h, w, channels).
+    /// The VAE's latent of an image (size, size), (h, w, channels).
     package func latent(of image: RGBImage) -> Plane {
         encoder(Pixels.plane(image, scale: 2, offset: -1, pool), pool)
     }

@@ -10,14 +10,14 @@ final class PixelDecoder {
 
     private let input: Convolution
     private let middle: [ResidualBlock]
-    /// From the smallest to the largest picture.
+    /// From the smallest to the largest image.
     private var stages: [Stage] = []
     private let outputNorm: Affine
     private let output: Convolution
 
     /// - Parameters:
     ///   - side: rows and columns of the latent.
-    ///   - size: of the picture; the stages must make it.
+    ///   - size: of the image; the stages must make it.
     init(_ scope: LayerScope, latentWidth: Int, side: Int, size: Int) throws {
         var width = try scope.dimensions("conv_in.weight", rank: 4)[0]
         input = try scope.convolution(

@@ -39,7 +39,8 @@ final class SFTokDecoder {
         positions = try scope.numbers("positions", count: (proxies + 1) * width) {
             let positions = try scope.buffer(name, [proxies + 1, width])
             let classVector = try scope.buffer("class_embedding", [1, width])
-            // By its pointer: the compiler crashes on `positions.data[index] +=` here under ThreadSanitizer (Swift 6.3).
+            // By its pointer: the compiler crashes on `positions.data[index] +=` here under ThreadSanitizer (Swift
+            // 6.3).
             let first = positions.data
             for index in 0..<width { first[index] += classVector.data[index] }
             return positions

@@ -52,7 +52,7 @@ package final class SFTokModel: Tokenizer {
 
     package func onProgress(_ body: @escaping () -> Void) { pool.whenTaken = body }
 
-    /// Encoder output of a picture before quantization, (tokens, token width).
+    /// Encoder output of an image before quantization, (tokens, token width).
     package func features(of image: RGBImage) -> Plane { encoder(image, pool) }
 
     /// Features, which are scaled to unit length, to ids.

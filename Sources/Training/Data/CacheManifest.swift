@@ -23,7 +23,7 @@ struct CacheManifest {
     /// As `plan` and `source` have it.
     init(folder: String, plan: CropPlan, source: any LatentSource, shardSize: Int) {
         path = Self.path(in: folder)
-        // Where the pictures lie doesn't matter, and reading them all would take as long as encoding them.
+        // Where the images lie doesn't matter, and reading them all would take as long as encoding them.
         var list = FNV()
         for path in plan.pictures { list.add(PictureFile.version(path)) }
         let preprocessing = source.preprocessing

@@ -2,25 +2,25 @@ import FilePaths
 import ImageInput
 import TokenizerCore
 
-/// Which pictures give how many squares: each picture once and whole, or crops over several scales.
+/// Which images give how many squares: each image once and whole, or crops over several scales.
 package struct CropPlan: Sendable {
     package let pictures: [Path]
-    /// Crops in all; `nil`: each picture once, as `prepare` makes it.
+    /// Crops in all; `nil`: each image once, as `prepare` makes it.
     package let crops: Int?
     package let seed: UInt64
     package let preprocessing: Preprocessing
-    /// Squares of each picture.
+    /// Squares of each image.
     package let counts: [Int]
-    /// Pictures whose headers can't be read; without crops headers aren't looked at.
+    /// Images whose headers can't be read; without crops headers aren't looked at.
     package let skipped: [SkippedPicture]
     private let starts: Starts
 
-    /// Reads the pictures' headers if there are crops.
+    /// Reads the images' headers if there are crops.
     ///
-    /// Crops are distributed over pictures in proportion to the square root of the area, summed over the picture's
-    /// scales, by largest remainder. A picture's crops don't depend on the other pictures, only how many there are does.
+    /// Crops are distributed over images in proportion to the square root of the area, summed over the image's
+    /// scales, by largest remainder. An image's crops don't depend on the other images, only how many there are does.
     /// - Parameter preprocessing: of the encoder; its size is in 1...65536.
-    /// - Throws: less than one crop, or none of the pictures can be read.
+    /// - Throws: less than one crop, or none of the images can be read.
     package init(
         _ pictures: [Path], crops: Int?, seed: UInt64, preprocessing: Preprocessing,
         limits: ImageLimits = ImageLimits()
@@ -45,16 +45,16 @@ package struct CropPlan: Sendable {
         starts = Starts(counts: counts)
     }
 
-    /// Squares in all: the crops, or the pictures.
+    /// Squares in all: the crops, or the images.
     package var count: Int { starts.total }
 
-    /// The picture that square `index` of all is cut from, and its number among that picture's squares.
+    /// The image that square `index` of all is cut from, and its number among that image's squares.
     func square(_ index: Int) -> (picture: Int, crop: Int) {
         let (picture, crop) = starts.place(of: index)
         return (picture, crop)
     }
 
-    /// The square itself, `preprocessing.size` each way, out of the upright picture.
+    /// The square itself, `preprocessing.size` each way, out of the upright image.
     func cut(_ image: RGBImage, picture: Int, crop: Int) -> RGBImage {
         guard crops != nil else { return prepare(image, for: preprocessing) }
         let crop = Crop(
@@ -85,9 +85,9 @@ package struct CropPlan: Sendable {
     }
 }
 
-/// A square of a picture, in pixels of the upright picture.
+/// A square of an image, in pixels of the upright image.
 struct Crop: Sendable, Equatable {
-    /// k: the picture as if it were divided by 1.6^k.
+    /// k: the image as if it were divided by 1.6^k.
     let scale: Int
     let x: Int
     let y: Int
@@ -97,7 +97,7 @@ struct Crop: Sendable, Equatable {
 
     private static let step = 1.6
 
-    /// Crop number `crop` of a picture. Scale k is drawn in proportion to the square root of the area that it leaves,
+    /// Crop number `crop` of an image. Scale k is drawn in proportion to the square root of the area that it leaves,
     /// the position evenly.
     init(seed: UInt64, picture: Int, crop: Int, width: Int, height: Int, size: Int) {
         var random = Random(seed: seed, .crops, picture, crop)
@@ -115,7 +115,7 @@ struct Crop: Sendable, Equatable {
         mirrored = random.uniform() < 0.5
     }
 
-    /// 1.6^k for scales 0, 1, … of a picture: as long as its shorter edge stays at `size` or more; at least the first.
+    /// 1.6^k for scales 0, 1, … of an image: as long as its shorter edge stays at `size` or more; at least the first.
     static func divisors(shorter: Int, size: Int) -> [Double] {
         var divisors = [1.0]
         var next = step
@@ -127,9 +127,9 @@ struct Crop: Sendable, Equatable {
     }
 }
 
-/// What the headers of all pictures say.
+/// What the headers of all images say.
 private struct Survey {
-    /// sqrt(width * height), summed over the picture's scales; 0 where the header can't be read.
+    /// sqrt(width * height), summed over the image's scales; 0 where the header can't be read.
     var weights: [Double] = []
     var skipped: [SkippedPicture] = []
 

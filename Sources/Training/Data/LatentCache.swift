@@ -20,7 +20,7 @@ package protocol LatentSource: AnyObject {
 extension LatentEncoder: LatentSource {}
 
 /// A folder of latents in shards, made once: `manifest.json`, `00000.safetensors`, … (see `LatentShard`). Shard k holds
-/// the plan's squares from k * shard size on, but for those whose picture can't be read.
+/// the plan's squares from k * shard size on, but for those whose image can't be read.
 ///
 /// Each file is written whole or not at all, so that a process that is killed at any time goes on after the last
 /// whole shard, to the same bytes.
@@ -36,15 +36,15 @@ package struct LatentCache {
     /// Squares that are decoded while as many before them are encoded.
     private static let partSize = 16
 
-    /// Makes what is missing of the cache. The source is called on the calling thread, pictures are decoded beside it.
+    /// Makes what is missing of the cache. The source is called on the calling thread, images are decoded beside it.
     ///
     /// - Parameters:
     ///   - folder: made if it isn't there.
     ///   - shardSize: squares a shard, at least 1.
     ///   - progress: squares done and squares in all; first with those of an earlier run.
-    ///   - skipped: a picture's path and why it can't be read, once for each, those of an earlier run included.
+    ///   - skipped: an image's path and why it can't be read, once for each, those of an earlier run included.
     /// - Returns: latents in the cache.
-    /// - Throws: `TrainingError` where the folder holds another cache, or no picture can be read; `FileWriteError`;
+    /// - Throws: `TrainingError` where the folder holds another cache, or no image can be read; `FileWriteError`;
     ///   what the source throws.
     @discardableResult
     package static func build(

@@ -32,7 +32,7 @@ package final class LatentSet: Sendable {
         guard count > 0 else { throw TrainingError("\(folder): holds no latents: none of its pictures could be read") }
     }
 
-    /// The number in the list of pictures that latent `index` comes from.
+    /// The number in the list of images that latent `index` comes from.
     package func picture(of index: Int) -> Int {
         let (shard, row) = starts.place(of: index)
         return Int(shards[shard].pictures[row])
@@ -71,7 +71,7 @@ package final class LatentSet: Sendable {
 
     /// Latents to train on and latents to validate with, each in ascending order.
     ///
-    /// Whole pictures go to validation, so that no crop of a validation picture is trained on: in random order until the
+    /// Whole images go to validation, so that no crop of a validation image is trained on: in random order until the
     /// share is reached, but for those that would overshoot it by more than half of their own latents. Where that gives
     /// none, single latents are divided.
     /// - Parameter share: of the latents; 0: none.

@@ -3,9 +3,9 @@ import FilePaths
 import JSON
 
 /// A shard of a latent cache, mapped into memory: "latents" float32 (n, C, H, W), "picture" int32 (n), and which
-/// pictures of its share of the squares were skipped.
+/// images of its share of the squares were skipped.
 final class LatentShard: @unchecked Sendable {
-    // Unchecked because the compiler can't see that nobody writes to the mapping.
+    // Unchecked because the compiler can't see that the mapping is never written to.
 
     let count: Int
     /// C, H, W.
@@ -13,7 +13,7 @@ final class LatentShard: @unchecked Sendable {
     let skipped: [SkippedPicture]
     /// `count` times C * H * W numbers, aligned to 4 bytes.
     let latents: UnsafeBufferPointer<Float>
-    /// By latent: number of the picture in the list.
+    /// By latent: number of the image in the list.
     let pictures: UnsafeBufferPointer<Int32>
     /// Owns what the buffers point to.
     private let file: CheckpointFile

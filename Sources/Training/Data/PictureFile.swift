@@ -3,7 +3,7 @@ import Glibc
 import ImageInput
 import TokenizerCore
 
-/// Reads pictures' files. Errors give the reason alone; whoever knows the list puts the path before it.
+/// Reads image files. Errors give the reason alone; the caller puts the path before it.
 enum PictureFile {
     /// Bytes in which nearly every header ends; a JPEG with a large profile before its frame is read whole.
     private static let headerBytes = 1 << 16
@@ -35,7 +35,7 @@ enum PictureFile {
         return "\(status.st_size) \(status.st_mtim.tv_sec).\(status.st_mtim.tv_nsec)"
     }
 
-    /// The upright picture.
+    /// The upright image.
     static func decoded(_ path: Path, limits: ImageLimits) throws(TrainingError) -> RGBImage {
         let (bytes, fileBytes) = try read(path, limit: limits.fileBytes)
         guard fileBytes <= limits.fileBytes else {

@@ -1,14 +1,14 @@
 import FilePaths
 import ImageInput
 
-/// The pictures of a training set, by path.
+/// The images of a training set, by path.
 package enum PictureList {
     private static let listBytes = 1 << 30
 
     /// - Parameters:
-    ///   - path: a folder, as `PictureFolder` lists it; or a text file with a path a line, in its order, where blank lines
-    ///     don't count and a relative path starts from the file's folder. Lines end in LF, CR LF or CR and are a path's own
-    ///     bytes, of any encoding; a UTF-8 byte order mark at the start of the file is left out.
+    ///   - path: a folder, as `PictureFolder` lists it; or a text file with a path a line, in its order, where blank
+    ///     lines don't count and a relative path starts from the file's folder. Lines end in LF, CR LF or CR and are a
+    ///     path's own bytes, of any encoding; a UTF-8 byte order mark at the start of the file is left out.
     ///   - skipped: as `PictureFolder.pictures` tells it.
     /// - Throws: no such path, a folder that can't be listed, a file that isn't text, nothing found.
     package static func read(

@@ -1,6 +1,6 @@
 import FilePaths
 
-/// A picture that is left out, and why.
+/// An image that is left out, and why.
 package struct SkippedPicture: Sendable, Equatable {
     package let path: Path
     /// One line without the path.

@@ -3,13 +3,13 @@ import ImageInput
 import Synchronization
 import TokenizerCore
 
-/// A square of a plan, or why its picture can't be read.
+/// A square of a plan, or why its image can't be read.
 struct PlannedSquare: Sendable {
     let picture: Int
     let image: Result<RGBImage, TrainingError>
 }
 
-/// Decodes and cuts squares on a queue of its own. A picture is decoded once for squares that follow each other.
+/// Decodes and cuts squares on a queue of its own. An image is decoded once for squares that follow each other.
 final class SquareReader: Sendable {
     private let plan: CropPlan
     private let limits: ImageLimits
@@ -40,7 +40,7 @@ final class SquareReader: Sendable {
     private func decoded(_ picture: Int) -> Result<RGBImage, TrainingError> {
         last.withLock { last in
             if let last, last.picture == picture { return last.image }
-            // Two large pictures at a time would be one too many.
+            // Two large images at a time would be one too many.
             last = nil
             let path = plan.pictures[picture], limits = limits
             let image = Result { () throws(TrainingError) in try PictureFile.decoded(path, limits: limits) }

@@ -1,7 +1,7 @@
 import TokenizerCore
 
 extension RGBImage {
-    /// - Precondition: the square lies within the picture.
+    /// - Precondition: the square lies within the image.
     func square(x: Int, y: Int, side: Int) -> RGBImage {
         precondition(x >= 0 && y >= 0 && side > 0 && x <= width - side && y <= height - side)
         var cut: [UInt8] = []

@@ -60,8 +60,8 @@ package final class Rectifier {
         if flat == nil { parametersChanged() }
     }
 
-    /// Makes the whole, by construction, pass its input through but for less than a part in a thousand, so that training
-    /// starts from what the codes alone give and only improves on it.
+    /// Makes the whole, by construction, pass its input through but for less than a part in a thousand, so that
+    /// training starts from what the codes alone give and only improves on it.
     ///
     /// Of the copies of each latent channel that the input's shortcut makes, the first stays z, the second becomes -z
     /// and the third a constant, which outweighs all else in the last norm and so keeps its divisor the same

@@ -1,6 +1,6 @@
 import Glibc
 
-/// The course of a training run as a picture: losses over steps (logarithmic) and below them the codebooks' usage.
+/// The course of a training run as an image: losses over steps (logarithmic) and below them the codebooks' usage.
 package enum LossPlot {
     /// One SVG document (SVG 1.1, 960 x 640), for a browser or a README.
     ///

@@ -1,5 +1,5 @@
-/// In which batches an epoch goes through the training latents: each of them once, in another order in every epoch. What
-/// is left over at the end makes a smaller batch, as PyTorch's `DataLoader` has it with `drop_last=False`.
+/// In which batches an epoch goes through the training latents: each of them once, in another order in every epoch.
+/// What is left over at the end makes a smaller batch, as PyTorch's `DataLoader` has it with `drop_last=False`.
 struct EpochPlan {
     /// Latents to train on, at least 1.
     let count: Int

@@ -11,7 +11,7 @@ package struct TrainingJob: Sendable {
     package var out: String
     /// The latent cache's folder.
     package var latents: String
-    /// Random crops in all; `nil`: each picture once.
+    /// Random crops in all; `nil`: each image once.
     package var crops: Int?
     /// The model's.
     package var name = "revq"
@@ -22,7 +22,7 @@ package struct TrainingJob: Sendable {
     package var threads: Int?
     package var choice = SettingsChoice()
 
-    /// Larger than a service's: these pictures are the user's own.
+    /// Larger than a service's: these images are the user's own.
     package var limits = ImageLimits(
         fileBytes: 512 << 20, pixels: 250_000_000, scanPixels: 10_000_000_000, seconds: 120)
 

@@ -2,7 +2,7 @@ import Checkpoint
 import FilePaths
 import Models
 
-/// Training ReVQ from pictures to a model's folder (arXiv 2507.10547), and on from where an earlier run of the same job
+/// Training ReVQ from images to a model's folder (arXiv 2507.10547), and on from where an earlier run of the same job
 /// stopped, to the same numbers. Belongs to the thread that made it.
 package final class TrainingRun {
     private let job: TrainingJob
