@@ -37,8 +37,8 @@ let package = Package(
         .executableTarget(
             name: "tessera",
             dependencies: [
-                "TokenService", "HTTPServer", "Batching", "Models", "Checkpoint", "Evaluation", "ImageInput", "JSON",
-                "TokenizerCore", "Training", "FilePaths", "CLinux", "Yams", arguments, logging,
+                "TokenService", "TokenFormats", "HTTPServer", "Batching", "Models", "Checkpoint", "Evaluation",
+                "ImageInput", "JSON", "TokenizerCore", "Training", "FilePaths", "CLinux", "Yams", arguments, logging,
             ], resources: [.copy("Resources/revq-mini")], swiftSettings: strict),
         .executableTarget(
             name: "tessera-bench", dependencies: ["Models", "Tensor"], path: "Benchmarks/Engine", swiftSettings: strict),
@@ -49,9 +49,10 @@ let package = Package(
             name: "TokenService",
             dependencies: [
                 "HTTPServer", "HTTPWire", "Batching", "Models", "Metrics", "Evaluation", "ImageInput", "JSON",
-                "Checkpoint", "TokenizerCore", crypto, logging,
+                "Checkpoint", "TokenFormats", "TokenizerCore", crypto, logging,
             ], resources: [.embedInCode("openapi.yaml")], swiftSettings: strict),
 
+        module("TokenFormats", ["ImageInput", "JSON", "TokenizerCore", crypto]),
         module("HTTPServer", ["HTTPWire", "FilePaths", "CLinux"]),
         module("HTTPWire"),
         module("Metrics"),
@@ -94,8 +95,8 @@ let package = Package(
         .target(
             name: "FuzzTargets",
             dependencies: [
-                "HTTPWire", "JSON", "TokenService", "Checkpoint", "CheckpointBuilders", "ImageInput", "CCodecs",
-                "TokenizerCore",
+                "HTTPWire", "JSON", "TokenFormats", "TokenService", "Checkpoint", "CheckpointBuilders", "ImageInput",
+                "CCodecs", "TokenizerCore",
             ], path: "Fuzz/Targets", swiftSettings: strict),
         .testTarget(name: "FuzzTests", dependencies: ["FuzzTargets"], swiftSettings: strict),
         tests("Tensor", ["CKernels"]),
@@ -104,7 +105,7 @@ let package = Package(
         tests("FilePaths", ["JSON"], exclude: ["Fixtures"]),
         tests("Checkpoint", ["JSON", "CheckpointBuilders", "FilePaths"], exclude: ["Fixtures"]),
         tests(
-            "ImageInput", ["CCodecs", "CZlib", "Recipe", "JSON", "TokenizerCore", "FilePaths"],
+            "ImageInput", ["CCodecs", "CZlib", "Recipe", "JSON", "Patience", "TokenizerCore", "FilePaths"],
             exclude: ["Fixtures"]),
         tests("HTTPWire", []),
         tests("HTTPServer", ["HTTPWire", "SocketClient", "FilePaths", "Patience"]),
@@ -116,9 +117,10 @@ let package = Package(
         tests(
             "TokenService",
             [
-                "HTTPServer", "HTTPWire", "ImageInput", "JSON", "Batching", "TokenizerCore", "Models", "Recipe",
-                "MetricsReader", "SocketClient", "Patience", logging,
-            ], exclude: ["Fixtures"]),
+                "HTTPServer", "HTTPWire", "ImageInput", "JSON", "Batching", "TokenFormats", "TokenizerCore", "Models",
+                "Recipe", "MetricsReader", "SocketClient", "Patience", logging,
+            ]),
+        tests("TokenFormats", ["ImageInput", "JSON", "TokenizerCore"], exclude: ["Fixtures"]),
         tests(
             "Training",
             [
@@ -130,9 +132,8 @@ let package = Package(
         tests(
             "tessera",
             [
-                "Models", "ImageInput", "JSON", "TokenizerCore", "TokenService", "Recipe", "SocketClient", "Patience",
-                "FilePaths",
-                logging,
+                "Models", "ImageInput", "JSON", "TokenFormats", "TokenizerCore", "TokenService", "Recipe",
+                "SocketClient", "Patience", "FilePaths", logging,
             ]),
     ]
 )

@@ -1,4 +1,5 @@
 import JSON
+import TokenFormats
 import TokenService
 
 func checkJSON(_ bytes: [UInt8]) throws(FuzzFailure) {

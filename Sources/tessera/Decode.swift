@@ -1,6 +1,7 @@
 import ArgumentParser
 import FilePaths
 import ImageInput
+import TokenFormats
 import TokenService
 import TokenizerCore
 
@@ -50,11 +51,13 @@ struct Decode: ParsableCommand {
             images.append((name, try loaded.tokenizer.decode(ids, options: parameters.decode)))
         }
         if npy {
-            try Files.write(Answers.pictureArray(images.map(\.image), contract: contract), to: out)
+            try Files.write(ResponseJSON.pictureArray(images.map(\.image), contract: contract), to: out)
         } else if let path {
             for (name, image) in images { try Files.write(encodePNG(image), to: path(name)) }
         } else {
-            try Files.write(Answers.pictures(images.map { .success(encodePNG($0.image)) }), to: nil)
+            try Files.write(
+                ResponseJSON.pictures(images.map { Result<[UInt8], FormatError>.success(encodePNG($0.image)) }), to: nil
+            )
         }
     }
 

@@ -1,5 +1,6 @@
 import ArgumentParser
 import FilePaths
+import TokenFormats
 import TokenService
 import TokenizerCore
 
@@ -45,11 +46,11 @@ struct Encode: ParsableCommand {
         var parameters = try picture.parameters(for: contract)
         parameters.encode.wantsMargins = margin
         let answered = parameters.contract(of: contract)
-        var results: [Result<EncodedImage, ServiceError>] = []
+        var results: [Result<EncodedImage, FormatError>] = []
         for file in files {
             do {
                 results.append(.success(try encode(file, loaded.tokenizer, parameters)))
-            } catch let error as ServiceError {
+            } catch let error as FormatError {
                 standardError("\(file): \(error)")
                 guard files.count > 1, !npy else { throw ExitCode.failure }
                 results.append(.failure(error))
@@ -58,8 +59,8 @@ struct Encode: ParsableCommand {
         let images = results.compactMap { try? $0.get() }
         let answer =
             npy
-            ? Answers.tokenArray(images, contract: answered, idSpace: idSpace)
-            : Answers.tokens(results, model: loaded.description.id, contract: answered, idSpace: idSpace)
+            ? ResponseJSON.tokenArray(images, contract: answered, idSpace: idSpace)
+            : ResponseJSON.tokens(results, model: loaded.description.id, contract: answered, idSpace: idSpace)
         try Files.write(answer, to: out)
         if images.count < results.count { throw ExitCode.failure }
     }

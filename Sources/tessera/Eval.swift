@@ -4,6 +4,7 @@ import FilePaths
 import ImageInput
 import JSON
 import Models
+import TokenFormats
 import TokenService
 import TokenizerCore
 

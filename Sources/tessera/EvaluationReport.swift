@@ -4,6 +4,7 @@ import Foundation
 import ImageInput
 import JSON
 import Models
+import TokenFormats
 import TokenService
 import TokenizerCore
 

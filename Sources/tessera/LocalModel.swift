@@ -4,6 +4,7 @@ import FilePaths
 import Glibc
 import ImageInput
 import Models
+import TokenFormats
 import TokenService
 import TokenizerCore
 

@@ -1,5 +1,6 @@
 import FilePaths
 import ImageInput
+import TokenFormats
 import TokenService
 import TokenizerCore
 
@@ -7,10 +8,15 @@ extension Files {
     /// A picture as the model takes it.
     static func picture(
         _ file: Path, _ parameters: EncodeParameters, for contract: TokenContract
-    ) throws -> PreparedPicture {
-        try Processing.prepare(
-            read(file, limit: ServiceLimits().image.fileBytes), options: parameters.picture,
-            preprocessing: contract.preprocessing, limits: ServiceLimits())
+    ) throws -> PreparedImage {
+        let limits = ServiceLimits().image
+        let bytes = try read(file, limit: limits.fileBytes)
+        do throws(ImageError) {
+            return try PreparedImage(
+                bytes, options: parameters.picture, preprocessing: contract.preprocessing, limits: limits)
+        } catch {
+            throw FormatError(error)
+        }
     }
 
     /// The pictures that are meant by `paths`: of a folder those that `PictureFolder` lists; every other path is taken as

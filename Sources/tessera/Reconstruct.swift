@@ -3,6 +3,7 @@ import Evaluation
 import FilePaths
 import ImageInput
 import JSON
+import TokenFormats
 import TokenService
 import TokenizerCore
 
@@ -50,11 +51,11 @@ struct Reconstruct: ParsableCommand {
                 if npy { images.append(image) }
                 if let path { try Files.write(encodePNG(image), to: path(Files.picture(named: file))) }
                 try report(file, image, prepared.image)
-            } catch let error as ServiceError {
+            } catch let error as FormatError {
                 throw CommandFailure("\(file): \(error)")
             }
         }
-        if npy { try Files.write(Answers.pictureArray(images, contract: contract), to: out) }
+        if npy { try Files.write(ResponseJSON.pictureArray(images, contract: contract), to: out) }
     }
 
     /// Where a picture goes by its name; `nil` where none is written.

@@ -2,6 +2,7 @@ import JSON
 import Testing
 import TokenizerCore
 
+@testable import TokenFormats
 @testable import TokenService
 
 /// A byte order mark before the JSON of a body or a file of tokens.
@@ -58,7 +59,7 @@ import TokenizerCore
             let answer = try client.post(target, Self.json, body)
             #expect(answer.status == 400 && text(answer).contains(says), "\(text(answer))")
         }
-        let refused = #expect(throws: ServiceError.self) {
+        let refused = #expect(throws: FormatError.self) {
             try TokenFile.read(body, contract: .steps, parameters: DecodeParameters(), limits: ServiceLimits())
         }
         #expect(refused?.message.contains(says) == true)

@@ -4,6 +4,7 @@ import JSON
 import Testing
 import TokenizerCore
 
+@testable import TokenFormats
 @testable import TokenService
 
 @Suite(.timeLimit(.minutes(5))) struct DecodeTests {

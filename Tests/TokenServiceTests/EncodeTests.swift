@@ -3,6 +3,7 @@ import JSON
 import Testing
 import TokenizerCore
 
+@testable import TokenFormats
 @testable import TokenService
 
 @Suite(.timeLimit(.minutes(5))) struct EncodeTests {
@@ -137,9 +138,9 @@ import TokenizerCore
         func contract(_ size: Int) -> TokenContract {
             .make("", perPosition: false, [.nearest], steps: nil, temperature: nil, codebookSize: size)
         }
-        #expect(Answers.idBytes(contract(65_536), .local) == 2)
-        #expect(Answers.idBytes(contract(65_537), .local) == 4)
-        #expect(Answers.idBytes(.steps, .local) == 2)
-        #expect(Answers.idBytes(.steps, .global) == 4)
+        #expect(ResponseJSON.idBytes(contract(65_536), .local) == 2)
+        #expect(ResponseJSON.idBytes(contract(65_537), .local) == 4)
+        #expect(ResponseJSON.idBytes(.steps, .local) == 2)
+        #expect(ResponseJSON.idBytes(.steps, .global) == 4)
     }
 }

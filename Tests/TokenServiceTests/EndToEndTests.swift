@@ -8,6 +8,7 @@ import SocketClient
 import Testing
 import TokenizerCore
 
+@testable import TokenFormats
 @testable import TokenService
 
 /// Real models of both families behind a real socket: what arrives together changes nothing, and the command line's
@@ -55,12 +56,13 @@ struct EndToEndTests {
         let files = (0..<10).map { encodePNG(image("e2e\($0)", height: 200 + 30 * $0, width: 300)) }
         var expected: [[UInt8]] = [], pictures: [[UInt8]] = [], requests: [[UInt8]] = []
         for file in files {
-            let prepared = try Processing.prepare(
-                file, options: PictureOptions(), preprocessing: contract.preprocessing, limits: ServiceLimits())
+            let prepared = try PreparedImage(
+                file, options: PictureOptions(), preprocessing: contract.preprocessing, limits: ImageLimits())
             let tokens = try local.tokenizer.encode(prepared.image, options: EncodeOptions())
+            let encoded = EncodedImage(source: prepared.source, tokens: tokens)
             expected.append(
-                Answers.tokens(
-                    [.success(EncodedImage(source: prepared.source, tokens: tokens))], model: id, contract: contract,
+                ResponseJSON.tokens(
+                    [Result<EncodedImage, ServiceError>.success(encoded)], model: id, contract: contract,
                     idSpace: .local))
             pictures.append(encodePNG(try local.tokenizer.decode(tokens.ids, options: DecodeOptions(seed: 3))))
             let request: JSONValue = ["model": .string(id), "tokens": JSONValue(tokens.ids), "seed": 3]

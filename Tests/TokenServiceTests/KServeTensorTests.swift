@@ -1,6 +1,7 @@
 import JSON
 import Testing
 
+@testable import TokenFormats
 @testable import TokenService
 
 /// A body that isn't as the protocol has it.

@@ -8,6 +8,7 @@ import Synchronization
 import Testing
 import TokenizerCore
 
+@testable import TokenFormats
 @testable import TokenService
 
 @Test(arguments: 0..<50) func base64IsFoundations(count: Int) throws {
@@ -87,7 +88,7 @@ private func npy(_ header: String, _ data: [UInt8], version: UInt8 = 1) -> [UInt
 ])
 func npyDefects(header: String, count: Int, says: String) {
     let bytes = npy(header, [UInt8](repeating: 0, count: count))
-    let error = #expect(throws: ServiceError.self) { try Npy.integers(bytes, limit: 1000) }
+    let error = #expect(throws: FormatError.self) { try Npy.integers(bytes, limit: 1000) }
     #expect(error?.code == "invalid_npy")
     #expect(error?.message.contains(says) == true, "\(error?.message ?? "")")
 }
@@ -96,7 +97,7 @@ func npyDefects(header: String, count: Int, says: String) {
     let whole = Npy.file(type: "<u2", shape: [2, 2], values: [1, 0, 2, 0, 3, 0, 4, 0])
     #expect(try Npy.integers(whole, limit: 4).values == [1, 2, 3, 4])
     for count in 0..<whole.count {
-        #expect(throws: ServiceError.self) { try Npy.integers(Array(whole.prefix(count)), limit: 4) }
+        #expect(throws: FormatError.self) { try Npy.integers(Array(whole.prefix(count)), limit: 4) }
     }
 }
 
@@ -109,7 +110,7 @@ func npyDefects(header: String, count: Int, says: String) {
         (Array("\u{93}NUMPY".unicodeScalars.map { UInt8($0.value) }), "this is not an .npy file that is read here"),
     ] as [([UInt8], String)])
 func tokenFilesAreRefused(bytes: [UInt8], says: String) {
-    let error = #expect(throws: ServiceError.self) {
+    let error = #expect(throws: FormatError.self) {
         try TokenFile.read(bytes, contract: .steps, parameters: DecodeParameters(), limits: ServiceLimits())
     }
     #expect(error?.message.contains(says) == true, "\(error?.message ?? "")")
@@ -205,14 +206,14 @@ private final class Held: Sendable {}
     let values: [Float] = [0, -0.0, 1.5, .infinity, .leastNonzeroMagnitude, -3]
     let octets = values.flatMap { value in (0..<4).map { UInt8(truncatingIfNeeded: value.bitPattern >> (8 * $0)) } }
     for shape in [[6], [2, 3], [1, 2, 3]] {
-        let file = Answers.codebook(CodebookTable(shape: shape, values: values))
+        let file = ResponseJSON.codebook(CodebookTable(shape: shape, values: values))
         #expect(file == Npy.file(type: "<f4", shape: shape, values: octets))
         #expect(file.count == 128 + 24)
     }
     // Copied in one piece, not value by value.
     let large = CodebookTable(shape: [1 << 22, 1], values: [Float](repeating: 1, count: 1 << 22))
     let start = threadSeconds()
-    #expect(Answers.codebook(large).count == 128 + (4 << 22))
+    #expect(ResponseJSON.codebook(large).count == 128 + (4 << 22))
     #expect(threadSeconds() - start < 0.5)
 }
 
@@ -237,23 +238,26 @@ private func threadSeconds() -> Double {
         ]
     }
     func tokens(_ items: [Result<EncodedImage, ServiceError>]) -> [UInt8] {
-        Answers.tokens(items, model: "m", contract: .steps, idSpace: .local)
+        ResponseJSON.tokens(items, model: "m", contract: .steps, idSpace: .local)
     }
     #expect(try errors(tokens([.success(image), .failure(failure)])) == [named("input[1]")])
     #expect(try errors(tokens([.failure(failure)])) == [named("")])
-    #expect(try errors(Answers.pictures([.failure(failure), .success([1])])) == [named("tokens[0]")])
-    #expect(try errors(Answers.pictures([.failure(failure)])) == [named("")])
+    #expect(
+        try errors(ResponseJSON.pictures([Result<[UInt8], ServiceError>.failure(failure), .success([1])])) == [
+            named("tokens[0]")
+        ])
+    #expect(try errors(ResponseJSON.pictures([Result<[UInt8], ServiceError>.failure(failure)])) == [named("")])
 }
 
 @Test func imagesAreCountedBeforeIDsAreRead() throws {
     let body = TokenBody(contract: .steps, idSpace: .local, limits: ServiceLimits())
     // Before its 200 MB are missed.
     let array = npy("{'descr': '<u8', 'fortran_order': False, 'shape': (6250000, 4), }", [])
-    let refused = #expect(throws: ServiceError.self) { try body.array(array) }
+    let refused = #expect(throws: FormatError.self) { try body.array(array) }
     #expect(refused?.code == "too_many_images")
     let octets = [UInt8](repeating: 0, count: 32 << 20)
     let start = threadSeconds()
-    let error = #expect(throws: ServiceError.self) { try body.octets(octets) }
+    let error = #expect(throws: FormatError.self) { try body.octets(octets) }
     #expect(error?.code == "too_many_images")
     #expect(threadSeconds() - start < 0.5)
     #expect(try body.octets([1, 0, 2, 0, 3, 0, 0, 1, 5, 0, 6, 0, 7, 0, 8, 0]) == [[1, 2, 3, 256], [5, 6, 7, 8]])

@@ -7,6 +7,7 @@ import Recipe
 import Testing
 import TokenizerCore
 
+@testable import TokenFormats
 @testable import TokenService
 
 /// A picture of the recipe's noise, as a file, and as models take it.
@@ -17,8 +18,8 @@ struct KnownPicture: Sendable {
     init(_ name: String) throws {
         file = encodePNG(Recipe.image(name, height: 256, width: 256))
         let preprocessing = Preprocessing(filter: .bicubic, size: 256)
-        image = try Processing.prepare(
-            file, options: PictureOptions(), preprocessing: preprocessing, limits: ServiceLimits()
+        image = try PreparedImage(
+            file, options: PictureOptions(), preprocessing: preprocessing, limits: ImageLimits()
         ).image
     }
 }

@@ -2,6 +2,7 @@ import HTTPWire
 import JSON
 import Testing
 
+@testable import TokenFormats
 @testable import TokenService
 
 private let good = base64(png(5))

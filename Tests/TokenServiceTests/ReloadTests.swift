@@ -8,6 +8,7 @@ import Testing
 import TokenizerCore
 
 @testable import Batching
+@testable import TokenFormats
 @testable import TokenService
 
 extension TokenContract {
@@ -37,7 +38,7 @@ extension TokenContract {
     /// A request that has one image and its place in the queue.
     private func exchange(_ client: Client) throws -> Exchange {
         let exchange = Exchange(client.service, Client.head("POST", "/v1/encode", []), peer: nil)
-        try exchange.reserve()
+        try exchange.enterQueue(timeout: .seconds(60))
         return exchange
     }
 
@@ -96,7 +97,7 @@ extension TokenContract {
         #expect(try used() == 0)
         let exchange = try exchange(client)
         let image = RGBImage(width: 16, height: 16, pixels: [UInt8](repeating: 10, count: 768))
-        let tokens = try await exchange.compute(WorkKind(.encode, model: "m"), on: model, by: .now + .seconds(60)) {
+        let tokens = try await exchange.compute(WorkKind(.encode, model: "m"), on: model) {
             tokenizer throws(TokenizerError) in try tokenizer.encode(image, options: EncodeOptions())
         }
         // The later model has 8 codes only.
@@ -127,22 +128,21 @@ extension TokenContract {
         async throws
     {
         let exchange = try exchange(client)
-        let deadline = ContinuousClock.now + .seconds(60)
         let body = PictureBody(texts: [base64(png(grey))], named: "input")
         switch operation {
         case .encode:
             let images = try await EncodePipeline(
-                exchange: exchange, deadline: deadline, model: model, parameters: EncodeParameters(), body: body
+                exchange: exchange, model: model, parameters: EncodeParameters(), body: body
             ).run()
             #expect(try images.values(of: "input").count == 1)
         case .reconstruct:
             _ = try await ReconstructPipeline(
-                exchange: exchange, deadline: deadline, model: model, encode: EncodeParameters(),
+                exchange: exchange, model: model, encode: EncodeParameters(),
                 decode: DecodeParameters(), body: body
             ).run()
         case .decode:
             let images = try await DecodePipeline(
-                exchange: exchange, deadline: deadline, model: model, parameters: DecodeParameters(),
+                exchange: exchange, model: model, parameters: DecodeParameters(),
                 sequences: [[10, 10, 10, 10]], wantsFiles: false
             ).run()
             #expect(try images.values(of: "tokens").count == 1)

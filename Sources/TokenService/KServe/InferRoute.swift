@@ -1,6 +1,7 @@
 import Batching
 import HTTPWire
 import JSON
+import TokenFormats
 import TokenizerCore
 
 /// `POST /v2/models/{id}/infer`: the Open Inference Protocol in front of the same encoding and decoding.
@@ -25,7 +26,6 @@ enum InferRoute {
     /// What is asked for; its tensors are read later.
     private struct Request: Sendable {
         let exchange: Exchange
-        let deadline: ContinuousClock.Instant
         let model: KServeModel
         let inference: InferenceRequest
         let options: OptionReader
@@ -33,7 +33,6 @@ enum InferRoute {
 
         init(_ exchange: Exchange, _ work: WorkRequest) throws(ServiceError) {
             self.exchange = exchange
-            deadline = work.deadline
             model = try exchange.service.kserveModel(exchange.parameter("id"))
             exchange.use(model.model.contract)
             try refuseQuery(exchange.head, "options are the request's parameters")
@@ -55,16 +54,17 @@ enum InferRoute {
             try parameters.readPicture(&options)
             parameters.idSpace = try options.choice("id_space", of: IDSpace.allCases) ?? .local
             try options.finish()
-            try parameters.check(for: model.model.contract)
+            try translated(try parameters.check(for: model.model.contract))
             let contract = parameters.contract(of: model.model.contract)
             exchange.use(contract)
             let input = try inference.input(model.input.name)
             guard input.shape.count == 1 || (input.shape.count == 2 && input.shape[1] == 1) else {
                 throw .badOption("\(input.name).shape", "found \(input.shape), expected [n] or [n, 1]")
             }
-            try checkImageCount(input.count, name: input.name, exchange.service.configuration.limits)
+            try translated(
+                try checkImageCount(input.count, name: input.name, exchange.service.configuration.limits))
             let images = try await EncodePipeline(
-                exchange: exchange, deadline: deadline, model: model.model, parameters: parameters,
+                exchange: exchange, model: model.model, parameters: parameters,
                 body: try input.pictures()
             ).run().values(of: input.name)
             return try exchange.timed(\.postprocess) { tokens(images, contract, parameters.idSpace) }
@@ -73,11 +73,11 @@ enum InferRoute {
         private func tokens(
             _ images: [EncodedImage], _ contract: TokenContract, _ space: IDSpace
         ) -> HTTPResponse {
-            let data: KServeAnswers.Data =
+            let data: KServeJSON.Data =
                 isBinary
-                ? .binary(Answers.tokenOctets(images, contract: contract, idSpace: space, bytesEach: 4))
-                : .json(JSONValue(images.flatMap { Processing.published($0.tokens.ids, contract, in: space) }))
-            return KServeAnswers.inference(
+                ? .binary(ResponseJSON.tokenOctets(images, contract: contract, idSpace: space, bytesEach: 4))
+                : .json(JSONValue(images.flatMap { TokenIDs.published($0.tokens.ids, contract, in: space) }))
+            return KServeJSON.inference(
                 model, contract: contract, id: inference.id, shape: [images.count, contract.tokensPerImage], data)
         }
 
@@ -85,9 +85,9 @@ enum InferRoute {
             var options = self.options
             let parameters = try DecodeParameters(reading: &options)
             try options.finish()
-            try parameters.check(for: model.model.contract)
+            try translated(try parameters.check(for: model.model.contract))
             let images = try await DecodePipeline(
-                exchange: exchange, deadline: deadline, model: model.model, parameters: parameters,
+                exchange: exchange, model: model.model, parameters: parameters,
                 sequences: try sequences(), wantsFiles: true
             ).run().values(of: model.input.name)
             return try exchange.timed(\.postprocess) { files(images.map(\.file)) }
@@ -104,17 +104,18 @@ enum InferRoute {
                     422, "token_count", "'\(input.name)' is of shape \(input.shape), expected [n, \(length)]",
                     param: input.name)
             }
-            try checkImageCount(input.shape[0], name: input.name, exchange.service.configuration.limits)
+            try translated(
+                try checkImageCount(input.shape[0], name: input.name, exchange.service.configuration.limits))
             let ids = try input.integers()
             return stride(from: 0, to: ids.count, by: length).map { Array(ids[$0..<($0 + length)]) }
         }
 
         private func files(_ files: [[UInt8]]) -> HTTPResponse {
-            let data: KServeAnswers.Data =
+            let data: KServeJSON.Data =
                 isBinary
                 ? .binary(files.flatMap { InferenceTensor.element($0) })
                 : .json(JSONValue(files.map { Base64.encode($0) }))
-            return KServeAnswers.inference(
+            return KServeJSON.inference(
                 model, contract: model.model.contract, id: inference.id, shape: [files.count], data)
         }
     }

@@ -1,5 +1,6 @@
 import HTTPWire
 import JSON
+import TokenFormats
 
 /// A request of the Open Inference Protocol with the binary tensor data extension: a JSON object, and behind it the
 /// bytes of those tensors that tell a `binary_data_size`, in the order of the tensors.

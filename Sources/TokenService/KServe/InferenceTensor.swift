@@ -1,4 +1,5 @@
 import JSON
+import TokenFormats
 
 /// An input of a request: its description, and its values as they came.
 public struct InferenceTensor: Sendable {
@@ -101,7 +102,7 @@ extension InferenceTensor {
                     "binary_data_size",
                     "found \(bytes.count) bytes, expected \(width) for each element of shape \(shape)")
             }
-            return try Npy.values(bytes, type: type, count: count)
+            return try translated(try Npy.values(bytes, type: type, count: count))
         }
     }
 

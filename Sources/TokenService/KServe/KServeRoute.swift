@@ -8,7 +8,7 @@ enum KServeRoute {
 
     static let routes: [Route] =
         [
-            Route("GET", "/v2", .immediate { _ in Responses.resource(MediaType.json, KServeAnswers.server()) }),
+            Route("GET", "/v2", .immediate { _ in Responses.resource(MediaType.json, KServeJSON.server()) }),
             Route(
                 "GET", "/v2/health/live", access: .anyone,
                 .immediate { probe("live", HealthRoute.live($0.service)) }),
@@ -33,7 +33,7 @@ enum KServeRoute {
     private static func metadata(_ exchange: Exchange) throws(ServiceError) -> HTTPResponse {
         let model = try exchange.service.kserveModel(exchange.parameter("id"))
         return Responses.resource(
-            MediaType.json, KServeAnswers.metadata(model), [("X-Tessera-Contract", model.model.contract.fingerprint)])
+            MediaType.json, KServeJSON.metadata(model), [("X-Tessera-Contract", model.model.contract.fingerprint)])
     }
 
     /// Until the models are loaded it isn't known which there are.
