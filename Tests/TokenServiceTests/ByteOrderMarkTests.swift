@@ -6,7 +6,7 @@ import TokenizerCore
 @testable import TokenService
 
 /// A byte order mark before the JSON of a body or a file of tokens.
-@Suite(.timeLimit(.minutes(1))) struct ByteOrderMarkTests {
+@Suite(.timeLimit(.minutes(5))) struct ByteOrderMarkTests {
     private static let json = "application/json"
     private static let mark = ByteOrderMark.utf8.bytes
 
