@@ -3,7 +3,7 @@
 #
 #   TESSERA=FILE          the executable, .build/release/tessera unless given
 #   TESSERA_TOOLS=FOLDER  the cache, ~/.cache/tessera/conformance
-#   CHECK_ROWS=FILE       takes the rows, separated by tabs; the table is then somebody else's
+#   CHECK_ROWS=FILE       takes the rows, separated by tabs; the caller makes the table
 #   CHECK_PART=NAME       stands before what a row says
 #
 # Sourced. A script ends with `finish_checks`, which is 1 where a check failed.

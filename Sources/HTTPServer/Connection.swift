@@ -94,7 +94,7 @@ final class Connection: @unchecked Sendable {
 
     private func lookAtPeer(at moment: HTTPMoment) {
         let peer = Sockets.peerStatus(descriptor)
-        if peer.hasGone { return disconnect() }
+        if peer.hasClosed { return disconnect() }
         if peer.hasFinished { run(state.peerHalfClosed(at: moment)) }
     }
 
@@ -161,7 +161,7 @@ final class Connection: @unchecked Sendable {
         exchange.run(body: body, responder: responder)
     }
 
-    /// A response that comes after the exchange's end, its client gone say, finds another exchange or none.
+    /// A response that comes after the exchange's end, because its client disconnected, finds another exchange or none.
     private func deliver(_ delivery: HTTPResponder.Delivery, ofExchange number: Int) {
         guard let exchange, number == exchangeCount else { return }
         switch delivery {

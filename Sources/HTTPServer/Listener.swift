@@ -2,9 +2,8 @@ import Dispatch
 import FilePaths
 import Glibc
 
-/// One listening socket. When descriptors or places run out, accepting pauses: the kernel's backlog holds who comes
-/// next, as nobody should be refused who could be served a moment later. What is open is served on, and accepting
-/// resumes by itself.
+/// One listening socket. When descriptors or places run out, accepting pauses: the kernel's backlog holds
+/// further connections, which can be served a moment later. What is open is served on, and accepting resumes by itself.
 ///
 /// `@unchecked Sendable`: touched on `queue` only.
 final class Listener: @unchecked Sendable {

@@ -52,7 +52,7 @@ enum Sockets {
 
     /// Sends what there is at once, but of what a peer doesn't read the kernel takes no more than 64 KiB ahead, instead of
     /// megabytes: a client that asks and asks and reads nothing makes the service do that much work, no more. What is on
-    /// its way isn't bounded by it, so nobody who reads is slowed.
+    /// its way isn't bounded by it, so a client that reads is not slowed.
     static func prepareTCP(_ descriptor: Int32) {
         set(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY)
         set(descriptor, Int32(IPPROTO_TCP), TCP_NOTSENT_LOWAT, to: 64 << 10)
@@ -63,7 +63,7 @@ enum Sockets {
         address { getsockname(descriptor, $0, &$1) }
     }
 
-    /// The other end: `ADDRESS:PORT`, `[IPv6]:PORT`, or `unix`; `nil` where it has gone.
+    /// The other end: `ADDRESS:PORT`, `[IPv6]:PORT`, or `unix`; `nil` where it is closed.
     static func peerName(of descriptor: Int32) -> String? {
         var family = sa_family_t(AF_UNSPEC)
         let address = Self.address { name, length in
@@ -108,7 +108,7 @@ enum Sockets {
         result { buffer.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress, $0.count, 0) } }
     }
 
-    /// SIGPIPE is kept away: a peer that has gone is an ordinary failure.
+    /// SIGPIPE is kept away: a connection that its peer has closed is an ordinary failure.
     static func send(_ descriptor: Int32, _ bytes: ArraySlice<UInt8>, isMoreComing: Bool) -> SocketResult {
         let flags = Int32(MSG_NOSIGNAL) | (isMoreComing ? Int32(MSG_MORE) : 0)
         return result { bytes.withUnsafeBytes { Glibc.send(descriptor, $0.baseAddress, $0.count, flags) } }
@@ -125,7 +125,7 @@ enum Sockets {
     }
 
     /// What the peer has done, without reading.
-    static func peerStatus(_ descriptor: Int32) -> (hasGone: Bool, hasFinished: Bool) {
+    static func peerStatus(_ descriptor: Int32) -> (hasClosed: Bool, hasFinished: Bool) {
         let readHangUp: Int16 = 0x2000  // POLLRDHUP, which Glibc's module map leaves out without _GNU_SOURCE
         var entry = pollfd(fd: descriptor, events: readHangUp, revents: 0)
         guard poll(&entry, 1, 0) > 0 else { return (false, false) }

@@ -106,7 +106,7 @@ extension ConnectionState {
 
     private mutating func begin(_ response: HTTPResponse, keepsAlive: Bool, at moment: HTTPMoment) {
         self.keepsAlive = keepsAlive && !isDraining && !response.headers.list("Connection", contains: "close")
-        window = Window(end: moment.monotonic + limits.answerUnread)
+        window = Window(end: moment.monotonic + limits.responseUnread)
     }
 
     private var context: Serializer.Context {
@@ -143,7 +143,7 @@ extension ConnectionState {
     public mutating func streamed(_ piece: [UInt8], at moment: HTTPMoment) -> [Action] {
         guard phase == .streaming, !piece.isEmpty else { return [] }
         if context.isHead { return unwritten == 0 ? [.streamDrained] : [] }
-        if unwritten == 0 { window = Window(end: moment.monotonic + limits.answerUnread) }
+        if unwritten == 0 { window = Window(end: moment.monotonic + limits.responseUnread) }
         return write(isChunked ? Serializer.chunk(piece) : [piece])
     }
 

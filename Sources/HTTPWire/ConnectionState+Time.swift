@@ -39,8 +39,8 @@ extension ConnectionState {
             return []
         case .streaming, .writing:
             guard now >= window.end else { return [] }
-            guard window.bytes >= leastBytes(in: limits.answerUnread) else { return close() }
-            window = Window(end: now + limits.answerUnread)
+            guard window.bytes >= leastBytes(in: limits.responseUnread) else { return close() }
+            window = Window(end: now + limits.responseUnread)
             return []
         case .deciding, .refusing, .closed:
             return []

@@ -31,7 +31,7 @@ public struct ConnectionState: Sendable {
         case streamDrained
         /// Send FIN (`shutdown(SHUT_WR)`) and go on reading.
         case finishWriting
-        /// The client has gone before its response was whole.
+        /// The client has disconnected before its response was whole.
         case cancel
         /// Release the socket; nothing more is written.
         case close
@@ -95,7 +95,7 @@ public struct ConnectionState: Sendable {
     /// Whether a response is being made; time to look whether the peer is still there.
     public var isWaiting: Bool { phase == .waiting || phase == .streaming }
 
-    /// Whether a request has been accepted and isn't answered yet.
+    /// Whether a request has been accepted and its response is not written yet.
     public var isBusy: Bool { phase.isBusy }
 
     /// The head of the request at hand, while one is known.

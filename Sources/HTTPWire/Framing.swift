@@ -1,5 +1,5 @@
 /// What a header says about the body's length and the host. Where RFC 9112 6.3 leaves a choice, the request is
-/// refused: every lenient reading is somebody's smuggling gadget.
+/// refused: a lenient reading is what request smuggling needs.
 enum Framing {
     static func of(_ headers: HTTPHeaders, minorVersion: Int) throws(HTTPWireError) -> BodyFraming {
         guard headers.contains("Content-Length") || headers.contains("Transfer-Encoding") else { return .none }

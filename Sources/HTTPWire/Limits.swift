@@ -22,7 +22,7 @@ public struct HTTPLimits: Sendable, Equatable {
     /// the same grounds. A longer one costs the connection.
     public var refusedBody = 64 << 10
 
-    /// From accept to the first byte. Browsers open spare connections; nobody else is silent that long.
+    /// From accept to the first byte. Browsers open spare connections; other clients are not silent that long.
     public var freshSilence: Duration = .seconds(10)
     /// Between requests. Apache keeps a connection 5 s, Go's examples 60; load balancers ask again within 15.
     public var keepAliveIdle: Duration = .seconds(15)
@@ -34,11 +34,11 @@ public struct HTTPLimits: Sendable, Equatable {
     public var bodyRate = 1 << 10
     /// From the end of the header to the end of the body: even a lively upload ends.
     public var bodyTime: Duration = .seconds(60)
-    /// The span in which an answer's reader must take `bodyRate` bytes per second of it, or all of it: a reader of
-    /// one byte now and then would hold its answer in memory for hours.
-    public var answerUnread: Duration = .seconds(30)
-    /// After the last answer, what still arrives is read and thrown away: closing with unread bytes makes the
-    /// kernel send RST, and RST takes the answer from the client before it is read (RFC 9112 9.6). nginx's
+    /// The span in which a client must take `bodyRate` bytes per second of a response, or all of it: one that takes
+    /// a byte now and then would hold its response in memory for hours.
+    public var responseUnread: Duration = .seconds(30)
+    /// After the last response, what still arrives is read and thrown away: closing with unread bytes makes the
+    /// kernel send RST, and RST takes the response from the client before it is read (RFC 9112 9.6). nginx's
     /// `lingering_timeout` is 5 s, Apache's 2 s.
     public var lingerTime: Duration = .seconds(2)
     /// As long as the longest body: a client that sends one blindly still reads its 413.

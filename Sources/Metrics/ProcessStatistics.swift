@@ -42,8 +42,8 @@ enum ProcessStatistics {
 
     private static let reading = Mutex<Reading?>(nil)
 
-    /// What was read within the last second. Counting thousands of descriptors takes milliseconds, and anybody may ask
-    /// for the page as often as he likes.
+    /// What was read within the last second. Counting thousands of descriptors takes milliseconds, and a client may ask
+    /// for the page at any rate.
     static func latest() -> Reading {
         reading.withLock { reading in
             if let reading, .now - reading.time < .seconds(1) { return reading }

@@ -182,11 +182,11 @@ struct ListenAddressTests {
     private final class Handler: HTTPHandler {
         func begin(_ head: HTTPRequestHead, peer: String?) -> HTTPDecision {
             guard head.path == "/refuse" else { return .collect(limit: 1 << 20, Exchange(head, peer)) }
-            return .respond(HTTPResponse(status: 404, body: Array("head \(peer ?? "nobody")".utf8)))
+            return .respond(HTTPResponse(status: 404, body: Array("head \(peer ?? "none")".utf8)))
         }
 
         func response(to error: HTTPWireError, head: HTTPRequestHead?, peer: String?) -> HTTPResponse {
-            HTTPResponse(status: error.status, body: Array("wire \(head?.path ?? "none") \(peer ?? "nobody")".utf8))
+            HTTPResponse(status: error.status, body: Array("wire \(head?.path ?? "none") \(peer ?? "none")".utf8))
         }
     }
 
@@ -201,7 +201,7 @@ struct ListenAddressTests {
 
         func run(body: [UInt8], responder: HTTPResponder) {
             if head.path == "/drop" { return }
-            responder.send(HTTPResponse(status: 200, body: Array("answer \(peer ?? "nobody")".utf8)))
+            responder.send(HTTPResponse(status: 200, body: Array("answer \(peer ?? "none")".utf8)))
         }
 
         func response(to error: HTTPWireError) -> HTTPResponse {

@@ -87,7 +87,7 @@ import Testing
 
     @Test func aReaderThatIsTooSlowIsDropped() async throws {
         var limits = HTTPLimits()
-        limits.answerUnread = .seconds(1)
+        limits.responseUnread = .seconds(1)
         let fixture = try Fixture(limits: limits)
         let client = try fixture.client()
         try client.send("GET /stream?n=100000&size=100000 HTTP/1.1\r\nHost: a\r\n\r\n")

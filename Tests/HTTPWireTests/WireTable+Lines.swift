@@ -7,7 +7,7 @@ extension WireTable {
             line("HTTP/1.0 with Host", "GET /old HTTP/1.0", "GET /old "),
             line("HEAD", "HEAD /h HTTP/1.1", "HEAD /h "),
             line("DELETE", "DELETE /d HTTP/1.1", "DELETE /d "),
-            line("a method nobody knows", "BREW /pot HTTP/1.1", "BREW /pot "),
+            line("an unknown method", "BREW /pot HTTP/1.1", "BREW /pot "),
             line("methods have a case", "get / HTTP/1.1", "get / "),
             line("a method of every token character", "!#$%&'*+-.^_`|~09azAZ / HTTP/1.1", "!#$%&'*+-.^_`|~09azAZ / "),
             takes("one empty line first", "\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", "GET / "),

@@ -8,7 +8,7 @@ import Testing
 
 /// A small picture doesn't overtake a large one that waits for room, or the large one might wait for ever.
 @Suite(.timeLimit(.minutes(5))) struct ByteBudgetTests {
-    /// A thread that holds bytes until it is told to let go.
+    /// A thread that holds bytes until it is told to give them back.
     private final class Holder: Sendable {
         private let end = DispatchSemaphore(value: 0)
         private let state = Mutex((holds: false, hasLeft: false))

@@ -27,7 +27,7 @@ import Testing
         #expect(refused.status == 429)
         #expect(try error(refused, "code") == "queue_full")
         #expect(refused.headers.first("Retry-After") == "1")
-        // Places come before decoding: nobody looks whether this is a picture.
+        // Places come before decoding: these bytes are not looked at.
         #expect(try client.post("/v1/encode", "image/png", [1, 2, 3]).status == 429)
         #expect(try client.get("/health/ready").status == 200)
         client.gate.open()
@@ -229,7 +229,7 @@ import Testing
         client.gate.open()
         #expect(try first.get().status == 200)
         #expect(!gone.hasAnswer)
-        // Nothing holds its place once nobody holds its answer.
+        // Nothing holds its place once its response is released.
         #expect(eventually { client.service.admission.images == 0 })
         #expect(try client.post("/v1/encode", "image/png", png(3)).status == 200)
     }

@@ -42,7 +42,7 @@ struct KnownAnswers: Sendable {
 }
 
 extension TemporaryModel {
-    /// Puts the weights of `other` in the place of this one's in one step, as whoever deploys a model does.
+    /// Puts the weights of `other` in the place of this one's in one step, as a deployment does.
     func replaceWeights(by other: TemporaryModel) throws {
         let new = path + "/new"
         try FileManager.default.copyItem(atPath: other.path + "/model.safetensors", toPath: new)

@@ -1,6 +1,6 @@
 import HTTPWire
 
-/// Which pages of other origins may ask and read answers (the Fetch standard's CORS protocol). No origin: no fields.
+/// Which pages of other origins may ask and read responses (the Fetch standard's CORS protocol). No origin: no fields.
 public struct CrossOrigin: Sendable {
     private let origins: Set<String>
 
@@ -10,7 +10,7 @@ public struct CrossOrigin: Sendable {
         "Authorization, Content-Type, If-None-Match, Inference-Header-Content-Length, X-Request-Id, "
         + "X-Request-Timeout-Ms"
     /// What a page may read beyond what any may.
-    private static let answerFields =
+    private static let responseFields =
         "ETag, Inference-Header-Content-Length, Retry-After, Server-Timing, WWW-Authenticate, X-Request-Id, "
         + "X-Tessera-Contract, X-Tessera-PSNR, X-Tessera-SSIM"
     /// Seconds that a preflight is remembered; Chromium takes no more.
@@ -60,8 +60,8 @@ public struct CrossOrigin: Sendable {
     private static func isLetter(_ byte: UInt8) -> Bool { (0x61...0x7A).contains(byte) }
     private static func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }
 
-    /// The answer to a browser that asks whether it may ask: the same for every path, as it carries no key and must
-    /// not learn what there is.
+    /// The response to a preflight request: the same for every path, as it carries no key and must not learn what
+    /// there is.
     ///
     /// - Returns: `nil` for what isn't that, or comes from elsewhere.
     func preflight(_ head: HTTPRequestHead) -> HTTPResponse? {
@@ -76,15 +76,15 @@ public struct CrossOrigin: Sendable {
             ])
     }
 
-    /// Lets the page that asked read the answer, if it may.
+    /// Lets the page that asked read the response, if it may.
     ///
-    /// - Parameter head: `nil`: the request was no good, so nobody knows who asked.
+    /// - Parameter head: `nil`: the request could not be read, so its origin is unknown.
     func stamp(_ response: inout HTTPResponse, for head: HTTPRequestHead?) {
         guard !origins.isEmpty else { return }
         response.headers.add("Vary", "Origin")
         guard let head, let origin = allowed(head) else { return }
         response.headers.set("Access-Control-Allow-Origin", origin)
-        response.headers.set("Access-Control-Expose-Headers", Self.answerFields)
+        response.headers.set("Access-Control-Expose-Headers", Self.responseFields)
     }
 
     private func allowed(_ head: HTTPRequestHead) -> String? {

@@ -97,7 +97,7 @@ struct OptionReader {
         return number
     }
 
-    /// - Throws: where the request has an option that nobody asked for, naming it and those there are.
+    /// - Throws: where the request has an option that was not read, naming it and those there are.
     func finish() throws(ServiceError) {
         guard let unknown = names.first(where: { !asked.contains($0) }) else { return }
         let known = asked.map { "'\($0)'" }.joined(separator: ", ")

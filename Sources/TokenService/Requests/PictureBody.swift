@@ -100,7 +100,7 @@ package struct PictureBody: Sendable {
     private static func checkFiles(
         _ form: FormBody, _ options: inout OptionReader, _ limits: ServiceLimits
     ) throws(ServiceError) {
-        // Whoever reads that a field isn't known reads of this one too.
+        // The message about an unknown field lists this one too.
         _ = options.value(FormBody.file)
         guard form.fileCount > 0 else {
             try options.finish()

@@ -6,7 +6,7 @@ public struct ServiceConfiguration: Sendable {
     public var limits = ServiceLimits()
     /// Images in a batch at most.
     public var maxBatch = 8
-    /// How long the oldest image waits for company.
+    /// How long the oldest image waits for others to make a batch with.
     public var maxDelay: Duration = .zero
     /// From a request's arrival to the begin of its first image's run. `X-Request-Timeout-Ms` may only shorten it.
     public var requestTimeout: Duration = .seconds(60)
@@ -20,13 +20,13 @@ public struct ServiceConfiguration: Sendable {
     public var readySilence: Duration = .seconds(30)
     /// The same, after which it is no longer alive.
     public var liveSilence: Duration = .seconds(120)
-    /// Whoever has one of them may ask; `nil`: anyone may.
+    /// Clients need one of them; `nil`: none is needed.
     public var keys: APIKeys?
     /// Whether `/metrics` needs a key too.
     public var metricsNeedKey = false
-    /// Whose pages may read answers, as `CrossOrigin.normalized` has them.
+    /// Origins whose pages may read responses, as `CrossOrigin.normalized` has them.
     public var corsOrigins: [String] = []
-    /// A line for each answer; `nil`: none.
+    /// A line for each response; `nil`: none.
     public var accessLog: AccessLog?
 
     public init() {}

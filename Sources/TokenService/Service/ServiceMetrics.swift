@@ -7,7 +7,7 @@ import TokenizerCore
 
 /// What the service tells of itself at `/metrics`.
 ///
-/// Its parts are asked for what is, and for what they count themselves, when somebody reads; only what happens to
+/// Its parts are asked for what is, and for what they count themselves, when the page is read; only what happens to
 /// requests and images is counted here.
 final class ServiceMetrics: Sendable {
     /// The label of a route that isn't known.
