@@ -113,18 +113,22 @@ final class Connection: @unchecked Sendable {
         while next < actions.count {
             let action = actions[next]
             next += 1
+            var following: [ConnectionState.Action] = []
             switch action {
-            case .head(let head): actions += state.decide(begin(head), at: worker.moment)
+            case .head(let head): following = state.decide(begin(head), at: worker.moment)
             case .body(let body): run(body)
-            case .refuse(let error): actions += state.respond(response(to: error), at: worker.moment)
+            case .refuse(let error): following = state.respond(response(to: error), at: worker.moment)
             case .write(let bytes):
                 output.append(bytes)
-                if output.count == 1 { actions += flush() }
+                if output.count == 1 { following = flush() }
             case .streamDrained: reportPiece(isTaken: true)
             case .finishWriting: _ = shutdown(descriptor, Int32(SHUT_WR))
             case .cancel: exchange?.cancel()
             case .close: return tearDown()
             }
+            guard !following.isEmpty else { continue }
+            // Mostly nothing is left of the list, and none is copied.
+            if next == actions.count { (actions, next) = (following, 0) } else { actions += following }
         }
         weighBody()
         if state.wantsInput, !hasReadEnd { watch(interest.union(.readable)) }

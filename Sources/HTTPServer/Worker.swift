@@ -23,7 +23,7 @@ final class Worker: @unchecked Sendable {
     /// Between two looks at the connections' times.
     private static let tickInterval = Duration.milliseconds(250)
     /// Microseconds for which requests gather while the service refuses them.
-    private static let refusalPause: UInt32 = 5_000
+    private static let refusalPause: UInt32 = 20_000
 
     let limits: HTTPLimits
     let handler: any HTTPHandler

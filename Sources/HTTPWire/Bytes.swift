@@ -56,6 +56,10 @@ extension Collection where Element == UInt8 {
     }
 }
 
+extension Span<UInt8> {
+    var copy: [UInt8] { withUnsafeBufferPointer { Array($0) } }
+}
+
 extension ArraySlice<UInt8> {
     /// Without the optional white space (RFC 9110 5.6.3) at both ends.
     var trimmed: ArraySlice<UInt8> {

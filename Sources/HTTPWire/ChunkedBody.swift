@@ -168,7 +168,7 @@ struct ChunkedBody {
         guard trailerFields <= limits.fields else {
             throw .malformed("trailers_too_large", "the trailer section has more than \(limits.fields) fields")
         }
-        _ = try HTTPHeaders.Place(inLine: field[...])
+        _ = try HTTPHeaders.Place(inLine: field.span)
         return false
     }
 

@@ -93,20 +93,20 @@ public struct HTTPHeaders: Sendable, ExpressibleByDictionaryLiteral {
     // MARK: - As bytes
 
     /// Adds a field line (RFC 9112 5) without its CRLF.
-    mutating func append(line: ArraySlice<UInt8>) throws(HTTPWireError) {
+    mutating func append(line: Span<UInt8>) throws(HTTPWireError) {
         let place = try Place(inLine: line)
-        let shift = bytes.count - line.startIndex
-        bytes.append(contentsOf: line)
+        let start = bytes.count
+        line.withUnsafeBufferPointer { bytes.append(contentsOf: $0) }
         bytes.append(.cr)
         bytes.append(.lf)
         places.append(
             Place(
-                name: place.name.lowerBound + shift..<place.name.upperBound + shift,
-                value: place.value.lowerBound + shift..<place.value.upperBound + shift))
+                name: start + place.name.lowerBound..<start + place.name.upperBound,
+                value: start + place.value.lowerBound..<start + place.value.upperBound))
     }
 
-    /// Makes room for what a usual request brings.
-    mutating func reserve() {
+    /// Makes room for what a usual message has.
+    public mutating func reserve() {
         bytes.reserveCapacity(512)
         places.reserveCapacity(12)
     }

@@ -40,23 +40,31 @@ struct LineReader {
 
 extension HTTPHeaders.Place {
     /// Finds name and value in a field line (RFC 9112 5) without its CRLF.
-    init(inLine line: ArraySlice<UInt8>) throws(HTTPWireError) {
-        guard let first = line.first, first != .space, first != .tab else {
-            throw .malformed("folded_field", "a field line must not begin with white space: \(quoted(line))")
+    init(inLine line: Span<UInt8>) throws(HTTPWireError) {
+        guard !line.isEmpty, line[0] != .space, line[0] != .tab else {
+            throw .malformed("folded_field", "a field line must not begin with white space: \(quoted(line.copy))")
         }
-        guard let colon = line.firstIndex(of: UInt8(ascii: ":")) else {
-            throw .malformed("bad_field", "a field line needs a colon: \(quoted(line))")
-        }
-        let name = line[..<colon]
-        guard !name.isEmpty, name.allSatisfy(\.isToken) else {
+        var colon = 0
+        while colon < line.count, line[colon].isToken { colon += 1 }
+        guard colon > 0, colon < line.count, line[colon] == UInt8(ascii: ":") else {
+            let bytes = line.copy
+            guard let colon = bytes.firstIndex(of: UInt8(ascii: ":")) else {
+                throw .malformed("bad_field", "a field line needs a colon: \(quoted(bytes))")
+            }
             throw .malformed(
-                "bad_field_name", "a field name must be letters, digits and !#$%&'*+-.^_`|~: \(quoted(name))")
+                "bad_field_name", "a field name must be letters, digits and !#$%&'*+-.^_`|~: \(quoted(bytes[..<colon]))")
         }
-        let raw = line[colon...].dropFirst()
-        if name.equalsIgnoringCase("transfer-encoding".utf8), raw.contains(.tab) {
+        var (start, end) = (colon + 1, line.count)
+        while start < end, line[start] == .space || line[start] == .tab { start += 1 }
+        while end > start, line[end - 1] == .space || line[end - 1] == .tab { end -= 1 }
+        self.init(name: 0..<colon, value: start..<end)
+        if colon == 17 { try Self.checkCoding(line.copy) }
+    }
+
+    /// - Throws: where the line is a Transfer-Encoding with a tab in its value.
+    private static func checkCoding(_ line: [UInt8]) throws(HTTPWireError) {
+        if line[..<17].equalsIgnoringCase("transfer-encoding".utf8), line.contains(.tab) {
             throw .malformed("bad_transfer_encoding", "Transfer-Encoding holds a tab, expected \"chunked\"")
         }
-        let value = raw.trimmed
-        self.init(name: name.startIndex..<name.endIndex, value: value.startIndex..<value.endIndex)
     }
 }

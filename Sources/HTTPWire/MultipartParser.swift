@@ -175,7 +175,7 @@ public struct MultipartParser: Sendable {
         guard try line.take(byte) else { return nil }
         let bytes = line.finish()
         if !bytes.isEmpty {
-            try headers.append(line: bytes[...])
+            try headers.append(line: bytes.span)
             return nil
         }
         let part = try MultipartPart(headers)

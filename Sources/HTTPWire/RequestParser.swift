@@ -1,6 +1,6 @@
-// Strategy: a line of the head that the input holds whole, and that is plain, is taken at once; every other line goes
-// through one byte at a time, and all refusals of lines are made there. So where the input was split can't matter. Body
-// data goes through in slices. The parser keeps only the line it is in.
+// Strategy: lines of the head that the input holds whole, and that break no rule of bytes, are taken at once; every other
+// line goes through one byte at a time, and what is refused before its end is refused there. So where the input was split
+// can't matter. Body data goes through in slices. The parser keeps only the line it is in.
 //
 // Invariants: after `.failure` every further call repeats it and takes no byte, so nothing behind a refused request is
 // ever read as another one. After `.end` the next call begins the next request.
@@ -84,39 +84,42 @@ public struct RequestParser: Sendable {
 
     private mutating func takeHead(_ input: inout ArraySlice<UInt8>) throws(HTTPWireError) -> Event {
         while !input.isEmpty {
-            if line.isEmpty, let count = Self.plainLine(input), accepts(count, of: input) {
-                let whole = input.prefix(count)
-                input = input.dropFirst(count + 2)
-                if case .fields = state {
-                    headerBytes += count + 2
-                    if try takeField(whole) { return .head(try finishHead()) }
-                } else {
-                    try beginFields(whole)
-                }
-            } else if let byte = input.popFirst(), try takeHeadByte(byte) {
-                return .head(try finishHead())
-            }
+            let (taken, isWhole) = line.isEmpty ? try takePlainLines(input.span) : (0, false)
+            input = input.dropFirst(taken)
+            if isWhole { return .head(try finishHead()) }
+            // Then the next line is no plain one, or not whole yet.
+            if let byte = input.popFirst(), try takeHeadByte(byte) { return .head(try finishHead()) }
         }
         return .needMore
     }
 
-    /// The length of the line that `input` begins with, without its CRLF.
+    /// Takes the lines that `bytes` begins with, as far as they are whole and plain.
     ///
-    /// - Returns: `nil` where the line isn't whole, or holds anything but field content.
-    private static func plainLine(_ input: ArraySlice<UInt8>) -> Int? {
-        input.withUnsafeBufferPointer { bytes in
-            guard let end = bytes.firstIndex(where: { !$0.isFieldContent }) else { return nil }
-            return bytes[end] == .cr && end + 1 < bytes.count && bytes[end + 1] == .lf ? end : nil
+    /// - Returns: how many bytes that were, and whether the header has ended.
+    private mutating func takePlainLines(_ bytes: Span<UInt8>) throws(HTTPWireError) -> (taken: Int, isWhole: Bool) {
+        var taken = 0
+        while true {
+            var end = taken
+            while end < bytes.count, bytes[end].isFieldContent { end += 1 }
+            guard end + 1 < bytes.count, bytes[end] == .cr, bytes[end + 1] == .lf else { return (taken, false) }
+            let line = bytes.extracting(taken..<end)
+            guard accepts(line) else { return (taken, false) }
+            taken = end + 2
+            if case .fields = state {
+                headerBytes += line.count + 2
+                if try takeField(line) { return (taken, true) }
+            } else {
+                try beginFields(line)
+            }
         }
     }
 
-    /// Whether the line of `count` bytes breaks no rule that is looked at byte by byte.
-    private func accepts(_ count: Int, of input: ArraySlice<UInt8>) -> Bool {
-        if case .fields = state { return headerBytes + count + 2 <= limits.header }
-        guard count > 0, count <= limits.requestLine, let space = input.prefix(count).firstIndex(of: .space) else {
-            return false
-        }
-        return space > input.startIndex && input[..<space].allSatisfy(\.isToken)
+    /// Whether a whole line breaks no rule that is looked at byte by byte.
+    private func accepts(_ line: Span<UInt8>) -> Bool {
+        if case .fields = state { return headerBytes + line.count + 2 <= limits.header }
+        var method = 0
+        while method < line.count, line[method].isToken { method += 1 }
+        return method > 0 && method < line.count && line[method] == .space && line.count <= limits.requestLine
     }
 
     /// - Returns: whether `byte` ended the header.
@@ -151,7 +154,7 @@ public struct RequestParser: Sendable {
         }
         state = .requestLine(methodEnded: methodEnded || byte == .space)
         if try line.take(byte) {
-            try beginFields(line.finish()[...])
+            try beginFields(line.finish().span)
         } else if line.count > limits.requestLine {
             throw HTTPWireError(
                 status: 414, code: "request_line_too_long",
@@ -159,8 +162,8 @@ public struct RequestParser: Sendable {
         }
     }
 
-    private mutating func beginFields(_ line: ArraySlice<UInt8>) throws(HTTPWireError) {
-        requestLine = try RequestLine(line)
+    private mutating func beginFields(_ line: Span<UInt8>) throws(HTTPWireError) {
+        requestLine = try RequestLine(line.copy[...])
         state = .fields
         headerBytes = 0
         headers.reserve()
@@ -174,11 +177,11 @@ public struct RequestParser: Sendable {
                 status: 431, code: "header_too_large", message: "the header is over \(limits.header) bytes")
         }
         guard try line.take(byte) else { return false }
-        return try takeField(line.finish()[...])
+        return try takeField(line.finish().span)
     }
 
     /// - Returns: whether `line` is the empty one, which ends the header.
-    private mutating func takeField(_ line: ArraySlice<UInt8>) throws(HTTPWireError) -> Bool {
+    private mutating func takeField(_ line: Span<UInt8>) throws(HTTPWireError) -> Bool {
         if line.isEmpty { return true }
         guard headers.count < limits.fields else {
             throw HTTPWireError(

@@ -30,6 +30,7 @@ enum Responses {
     static func stamp(
         _ response: inout HTTPResponse, id: String, _ phase: Lifecycle.Phase, _ timings: Timings = Timings()
     ) {
+        response.headers.reserve()
         response.headers.set("X-Request-Id", id)
         response.headers.set("Server-Timing", timings.field)
         if phase == .closed { response.headers.set("Connection", "close") }
