@@ -42,7 +42,7 @@ func checkNpy(_ bytes: [UInt8]) throws(FuzzFailure) {
 func checkBase64(_ bytes: [UInt8]) throws(FuzzFailure) {
     let text = Base64.encode(bytes)
     try require((try? Base64.decode(text.utf8)) == bytes, "what was encoded is decoded otherwise")
-    _ = try? Base64.picture(String(decoding: bytes, as: UTF8.self))
+    _ = try? Base64.image(String(decoding: bytes, as: UTF8.self))
     let decoded: [UInt8]
     do throws(Base64.Failure) {
         decoded = try Base64.decode(bytes)
@@ -61,7 +61,7 @@ func checkInference(_ bytes: [UInt8]) throws(FuzzFailure) {
         if let integers = try? input.integers() {
             try require(integers.count == input.count, "\(integers.count) integers for \(input.count) elements")
         }
-        if let pictures = try? input.pictures() {
+        if let pictures = try? input.images() {
             try require(pictures.count == input.count, "\(pictures.count) pictures for \(input.count) elements")
         }
     }

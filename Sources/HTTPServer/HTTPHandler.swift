@@ -1,6 +1,6 @@
 import HTTPWire
 
-/// What answers requests. All of it runs on a connection's queue, which other connections share: it returns soon.
+/// What responds to requests. All of it runs on a connection's queue, which other connections share: it returns soon.
 public protocol HTTPHandler: Sendable {
     /// The head of a request is whole, and no byte of its body has been taken.
     ///

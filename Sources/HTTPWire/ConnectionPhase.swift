@@ -28,7 +28,7 @@ enum ConnectionPhase: Sendable, Equatable {
         case headComplete
         /// The request is accepted, its body is wanted.
         case bodyWanted
-        /// The request is answered without its body, which is read all the same.
+        /// The request gets its response without its body, which is read all the same.
         case bodyDiscarded
         case requestComplete
         /// The wire refuses the request: malformed, too large, too slow.

@@ -118,7 +118,7 @@ extension ConnectionState {
         return pieces.map(Action.write)
     }
 
-    /// The peer's FIN came where a request was expected or unfinished. The latter is answered: a client that only
+    /// The peer's FIN came where a request was expected or unfinished. The latter gets a response: a client that only
     /// half-closed learns what was wrong.
     mutating func endOfInput(at moment: HTTPMoment) -> [Action] {
         guard parser.hasBegun else { return close() }

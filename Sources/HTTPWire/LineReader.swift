@@ -52,7 +52,8 @@ extension HTTPHeaders.Place {
                 throw .malformed("bad_field", "a field line needs a colon: \(quoted(bytes))")
             }
             throw .malformed(
-                "bad_field_name", "a field name must be letters, digits and !#$%&'*+-.^_`|~: \(quoted(bytes[..<colon]))")
+                "bad_field_name", "a field name must be letters, digits and !#$%&'*+-.^_`|~: \(quoted(bytes[..<colon]))"
+            )
         }
         var (start, end) = (colon + 1, line.count)
         while start < end, line[start] == .space || line[start] == .tab { start += 1 }

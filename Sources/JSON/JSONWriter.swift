@@ -15,7 +15,7 @@ extension JSONValue: CustomStringConvertible {
         switch self {
         case .null: text.append(contentsOf: "null".utf8)
         case .bool(let value): text.append(contentsOf: (value ? "true" : "false").utf8)
-        case .integer(let value): text.append(contentsOf: value.description.utf8)
+        case .integer(let value): Self.write(value, into: &text)
         case .number(let value): text.append(contentsOf: (value.isFinite ? value.description : "null").utf8)
         case .string(let value): Self.write(value, into: &text)
         case .array(let elements):
@@ -35,6 +35,18 @@ extension JSONValue: CustomStringConvertible {
             }
             text.append(UInt8(ascii: "}"))
         }
+    }
+
+    /// Digit by digit: a response has hundreds of ids, of which a `description` would make a string each.
+    private static func write(_ integer: Int64, into text: inout [UInt8]) {
+        if integer < 0 { text.append(UInt8(ascii: "-")) }
+        let start = text.count
+        var rest = integer.magnitude
+        repeat {
+            text.append(UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10))
+            rest /= 10
+        } while rest > 0
+        text[start...].reverse()
     }
 
     private static func write(_ string: String, into text: inout [UInt8]) {

@@ -94,7 +94,7 @@ package enum Base64 {
 
 extension Base64 {
     /// The bytes of an `input`: bare base64 or a data: URL (RFC 2397) in base64. No other URL is ever fetched.
-    package static func picture(_ text: String) throws(FormatError) -> [UInt8] {
+    package static func image(_ text: String) throws(FormatError) -> [UInt8] {
         var text = text
         // A string made by the parser is native UTF-8: no copy.
         text.makeContiguousUTF8()

@@ -19,7 +19,7 @@ public enum ResponseJSON {
     /// `{"object":"list","model":…,"data":[…],"contract":…,"usage":{…}}`; an item that failed has `error` in place of
     /// `tokens`, which names the item where there are several.
     ///
-    /// - Parameter name: what the request calls its pictures.
+    /// - Parameter name: what the request calls its images.
     public static func tokens(
         _ items: [Result<EncodedImage, some DescribedError>], named name: String = "input", model: String,
         contract: TokenContract, idSpace: IDSpace
@@ -36,11 +36,11 @@ public enum ResponseJSON {
             }
             data.append(.object(object))
         }
-        let answer: JSONValue = [
+        let body: JSONValue = [
             "object": "list", "model": .string(model), "data": .array(data), "contract": .string(contract.fingerprint),
             "usage": ["images": JSONValue(images), "tokens": JSONValue(images * contract.tokensPerImage)],
         ]
-        return answer.write()
+        return body.write()
     }
 
     private static func fill(
@@ -87,7 +87,7 @@ public enum ResponseJSON {
 
     /// `{"data":[{"index":0,"b64_json":…}]}` of PNG files; an item that failed has `error` in place of
     /// `b64_json`, which names the item where there are several.
-    public static func pictures(_ files: [Result<[UInt8], some DescribedError>]) -> [UInt8] {
+    public static func images(_ files: [Result<[UInt8], some DescribedError>]) -> [UInt8] {
         let data = files.enumerated().map { index, file -> JSONValue in
             switch file {
             case .success(let bytes): ["index": JSONValue(index), "b64_json": .string(Base64.encode(bytes))]
@@ -95,12 +95,12 @@ public enum ResponseJSON {
                 ["index": JSONValue(index), "error": value(of: placed(error, "tokens", index, of: files.count))]
             }
         }
-        let answer: JSONValue = ["data": .array(data)]
-        return answer.write()
+        let body: JSONValue = ["data": .array(data)]
+        return body.write()
     }
 
     /// An .npy file of shape (images, height, width, 3), uint8; all images have the model's size.
-    public static func pictureArray(_ images: [RGBImage], contract: TokenContract) -> [UInt8] {
+    public static func imageArray(_ images: [RGBImage], contract: TokenContract) -> [UInt8] {
         let size = contract.preprocessing.size
         return Npy.file(
             type: "|u1", shape: [images.count, size, size, 3], values: images.flatMap(\.pixels))
@@ -114,8 +114,8 @@ public enum ResponseJSON {
     /// `{"object":"list","data":[…]}` of what is loaded.
     public static func models(_ models: [(id: String, contract: TokenContract)], limits: ServiceLimits) -> [UInt8] {
         let data = models.map { value(of: $0.id, $0.contract, limits) }
-        let answer: JSONValue = ["object": "list", "data": .array(data)]
-        return answer.write()
+        let body: JSONValue = ["object": "list", "data": .array(data)]
+        return body.write()
     }
 
     /// One loaded model: its token contract, limits and precision.
@@ -154,8 +154,8 @@ public enum ResponseJSON {
     public static func error(_ error: some DescribedError, requestID: String) -> [UInt8] {
         var object = value(of: error).objectValue ?? JSONObject()
         object["request_id"] = .string(requestID)
-        let answer: JSONValue = ["error": .object(object)]
-        return answer.write()
+        let body: JSONValue = ["error": .object(object)]
+        return body.write()
     }
 
     /// Of a single item there is nothing to tell apart.

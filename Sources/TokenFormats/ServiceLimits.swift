@@ -4,14 +4,14 @@ import ImageInput
 public struct ServiceLimits: Sendable, Equatable {
     /// Images of one request.
     public var imagesPerRequest = 64
-    /// Images between arrival and answer, over all requests.
+    /// Images between arrival and response, over all requests.
     public var queuedImages = 256
     /// Bytes of a body of JSON, or of tokens.
     public var bodyBytes = 64 << 20
-    /// Bytes that decoding takes over all pictures that are being decoded. A picture that finds no room waits for the
-    /// others: only pictures on a preprocessing thread hold any of it, so the wait is as short as their decoding.
+    /// Bytes that decoding takes over all images that are being decoded. An image that finds no room waits for the
+    /// others: only images on a preprocessing thread hold any of it, so the wait is as short as their decoding.
     public var decodingBytes = 1 << 30
-    /// Of one picture.
+    /// Of one image.
     public var image = ImageLimits()
 
     /// What one request can have: no more than the queue holds.

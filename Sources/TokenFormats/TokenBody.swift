@@ -43,7 +43,7 @@ public struct TokenBody: Sendable {
 
     /// The ids in the response to an encoding, in the order of its `data`.
     ///
-    /// - Throws: where an item has none: its picture had failed.
+    /// - Throws: where an item has none: its image had failed.
     package static func json(ofResponse data: JSONValue) throws(FormatError) -> JSONValue {
         guard let items = data.arrayValue else { throw .badOption("data", "found \(data.kind), expected a list") }
         var lists: [JSONValue] = []

@@ -1,12 +1,12 @@
 import JSON
 import TokenizerCore
 
-/// Tokens from a file, in any form that an answer of `POST /v1/encode` has.
+/// Tokens from a file, in any form that a response of `POST /v1/encode` has.
 public enum TokenFile {
-    /// Reads an .npy array, an encoding's JSON answer, `{"tokens": …}`, or a bare list of ids or of such lists.
+    /// Reads an .npy array, an encoding's JSON response, `{"tokens": …}`, or a bare list of ids or of such lists.
     ///
     /// - Returns: local ids, checked; one list per image.
-    /// - Throws: what `POST /v1/decode` would answer, a contract that isn't the model's included.
+    /// - Throws: what `POST /v1/decode` would refuse with, a contract that isn't the model's included.
     public static func read(
         _ bytes: [UInt8], contract: TokenContract, parameters: DecodeParameters, limits: ServiceLimits
     ) throws(FormatError) -> [[Int32]] {

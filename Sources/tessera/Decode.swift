@@ -51,12 +51,12 @@ struct Decode: ParsableCommand {
             images.append((name, try loaded.tokenizer.decode(ids, options: parameters.decode)))
         }
         if npy {
-            try Files.write(ResponseJSON.pictureArray(images.map(\.image), contract: contract), to: out)
+            try Files.write(ResponseJSON.imageArray(images.map(\.image), contract: contract), to: out)
         } else if let path {
             for (name, image) in images { try Files.write(encodePNG(image), to: path(name)) }
         } else {
             try Files.write(
-                ResponseJSON.pictures(images.map { Result<[UInt8], FormatError>.success(encodePNG($0.image)) }), to: nil
+                ResponseJSON.images(images.map { Result<[UInt8], FormatError>.success(encodePNG($0.image)) }), to: nil
             )
         }
     }

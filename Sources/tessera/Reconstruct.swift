@@ -55,7 +55,7 @@ struct Reconstruct: ParsableCommand {
                 throw CommandFailure("\(file): \(error)")
             }
         }
-        if npy { try Files.write(ResponseJSON.pictureArray(images, contract: contract), to: out) }
+        if npy { try Files.write(ResponseJSON.imageArray(images, contract: contract), to: out) }
     }
 
     /// Where a picture goes by its name; `nil` where none is written.

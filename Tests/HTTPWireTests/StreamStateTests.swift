@@ -133,9 +133,8 @@ struct StreamStateTests {
     }
 }
 
-struct ConnectionPhaseTests {
-    /// Every phase can be reached, and left by a close.
-    @Test func everyPhaseEndsWhereTheConnectionEnds() {
+struct DisconnectStateTests {
+    @Test func aDisconnectEndsAWaitingRequest() {
         var bench = Bench()
         bench.send(get)
         #expect(bench.state.isWaiting && bench.state.isBusy)

@@ -30,7 +30,7 @@ import Testing
         ("AAAA\nAA", "base64 at character 4: a line break, expected none, not at the end either"),
     ])
     func placesCountFromTheStart(text: String, says: String) throws {
-        let error = #expect(throws: FormatError.self) { try Base64.picture(text) }
+        let error = #expect(throws: FormatError.self) { try Base64.image(text) }
         #expect(error?.message == says)
         let client = try Client(), input = JSONValue.string(text)
         let encoded = try client.post("/v1/encode", json: "{\"input\":\(input)}")

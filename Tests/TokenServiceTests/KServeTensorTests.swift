@@ -133,7 +133,7 @@ private let badPictures: [(Inference, String)] = [
 
     @Test(arguments: badPictures) func picturesAreRefused(body: Inference, says: String) throws {
         let tensor = try tensor(body)
-        let error = try #require(throws: ServiceError.self) { try tensor.pictures() }
+        let error = try #require(throws: ServiceError.self) { try tensor.images() }
         #expect(error.status == 400)
         #expect(error.message.contains(says), "\(error.message)")
     }
@@ -168,7 +168,7 @@ private let badPictures: [(Inference, String)] = [
         #expect(try request.inputs[0].integers() == [513])
         #expect(try request.inputs[1].integers() == [9])
         #expect(try request.inputs[2].integers() == [])
-        let pictures = try request.inputs[3].pictures()
+        let pictures = try request.inputs[3].images()
         #expect(pictures.count == 2 && pictures.name == "w")
         #expect(try pictures.bytes(0, ServiceLimits()) == [7, 8, 9])
         #expect(try pictures.bytes(1, ServiceLimits()) == [])
@@ -192,7 +192,7 @@ private let badPictures: [(Inference, String)] = [
                 let request = try InferenceRequest(bytes, jsonLength: length)
                 for input in request.inputs {
                     let integers = try? input.integers()
-                    let pictures = try? input.pictures()
+                    let pictures = try? input.images()
                     #expect(integers == nil || integers?.count == input.count)
                     #expect(pictures == nil || pictures?.count == input.count)
                 }

@@ -243,10 +243,10 @@ private func threadSeconds() -> Double {
     #expect(try errors(tokens([.success(image), .failure(failure)])) == [named("input[1]")])
     #expect(try errors(tokens([.failure(failure)])) == [named("")])
     #expect(
-        try errors(ResponseJSON.pictures([Result<[UInt8], ServiceError>.failure(failure), .success([1])])) == [
+        try errors(ResponseJSON.images([Result<[UInt8], ServiceError>.failure(failure), .success([1])])) == [
             named("tokens[0]")
         ])
-    #expect(try errors(ResponseJSON.pictures([Result<[UInt8], ServiceError>.failure(failure)])) == [named("")])
+    #expect(try errors(ResponseJSON.images([Result<[UInt8], ServiceError>.failure(failure)])) == [named("")])
 }
 
 @Test func imagesAreCountedBeforeIDsAreRead() throws {

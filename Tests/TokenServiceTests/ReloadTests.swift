@@ -128,7 +128,7 @@ extension TokenContract {
         async throws
     {
         let exchange = try exchange(client)
-        let body = PictureBody(texts: [base64(png(grey))], named: "input")
+        let body = ImageBody(texts: [base64(png(grey))], named: "input")
         switch operation {
         case .encode:
             let images = try await EncodePipeline(

@@ -51,7 +51,7 @@ enum InferRoute {
         func encode() async throws(ServiceError) -> HTTPResponse {
             var options = self.options
             var parameters = EncodeParameters()
-            try parameters.readPicture(&options)
+            try parameters.readImageOptions(&options)
             parameters.idSpace = try options.choice("id_space", of: IDSpace.allCases) ?? .local
             try options.finish()
             try translated(try parameters.check(for: model.model.contract))
@@ -65,7 +65,7 @@ enum InferRoute {
                 try checkImageCount(input.count, name: input.name, exchange.service.configuration.limits))
             let images = try await EncodePipeline(
                 exchange: exchange, model: model.model, parameters: parameters,
-                body: try input.pictures()
+                body: try input.images()
             ).run().values(of: input.name)
             return try exchange.timed(\.postprocess) { tokens(images, contract, parameters.idSpace) }
         }

@@ -18,7 +18,7 @@ public struct InferenceRequest: Sendable {
     /// Tells where the JSON ends and the bytes begin; without it all is JSON.
     static let lengthField = "Inference-Header-Content-Length"
 
-    /// Comes back in the answer.
+    /// Comes back in the response.
     let id: String?
     let parameters: JSONObject
     public let inputs: [InferenceTensor]

@@ -131,14 +131,14 @@ extension InferenceTensor {
         return (isSigned ? -end..<end : 0..<end).contains(integer)
     }
 
-    /// Pictures: files in binary data, base64 or data: URLs in JSON, which has no place for bytes.
-    package func pictures() throws(ServiceError) -> PictureBody {
+    /// Images: files in binary data, base64 or data: URLs in JSON, which has no place for bytes.
+    package func images() throws(ServiceError) -> ImageBody {
         guard datatype == "BYTES" else {
             throw bad("datatype", "found '\(shortened(datatype))', expected BYTES")
         }
         switch values {
-        case .json(let elements): return PictureBody(texts: try texts(elements), named: name)
-        case .binary(let bytes): return PictureBody(parts: try parts(bytes), named: name)
+        case .json(let elements): return ImageBody(texts: try texts(elements), named: name)
+        case .binary(let bytes): return ImageBody(parts: try parts(bytes), named: name)
         }
     }
 

@@ -12,15 +12,15 @@ enum KServeJSON {
     }
 
     static func error(_ error: ServiceError) -> [UInt8] {
-        let answer: JSONValue = ["error": .string(error.message)]
-        return answer.write()
+        let body: JSONValue = ["error": .string(error.message)]
+        return body.write()
     }
 
     static func server() -> [UInt8] {
-        let answer: JSONValue = [
+        let body: JSONValue = [
             "name": "tessera", "version": .string(TokenService.version), "extensions": ["binary_tensor_data"],
         ]
-        return answer.write()
+        return body.write()
     }
 
     static func metadata(_ model: KServeModel) -> [UInt8] {
@@ -29,15 +29,15 @@ enum KServeJSON {
                 "name": .string(tensor.name), "datatype": .string(tensor.datatype), "shape": JSONValue(tensor.shape),
             ]
         }
-        let answer: JSONValue = [
+        let body: JSONValue = [
             "name": .string(model.name), "versions": [.string(KServeModel.version)],
             "platform": .string("tessera_\(model.model.contract.architecture)"), "inputs": [value(model.input)],
             "outputs": [value(model.output)],
         ]
-        return answer.write()
+        return body.write()
     }
 
-    /// The answer of an inference; binary data stands behind the JSON, whose length a field of the header tells.
+    /// The response to an inference; binary data stands behind the JSON, whose length a field of the header tells.
     static func inference(
         _ model: KServeModel, contract: TokenContract, id: String?, shape: [Int], _ data: Data
     ) -> HTTPResponse {
@@ -49,13 +49,13 @@ enum KServeJSON {
         case .json(let value): output["data"] = value
         case .binary(let bytes): output["parameters"] = ["binary_data_size": JSONValue(bytes.count)]
         }
-        var answer = JSONObject([
+        var object = JSONObject([
             ("model_name", .string(model.name)), ("model_version", .string(KServeModel.version)),
         ])
-        answer["id"] = id.map { .string($0) }
-        answer["parameters"] = ["contract": .string(contract.fingerprint)]
-        answer["outputs"] = [.object(output)]
-        let json = JSONValue.object(answer).write()
+        object["id"] = id.map { .string($0) }
+        object["parameters"] = ["contract": .string(contract.fingerprint)]
+        object["outputs"] = [.object(output)]
+        let json = JSONValue.object(object).write()
         switch data {
         case .json: return Responses.ok(MediaType.json, json)
         case .binary(let bytes):

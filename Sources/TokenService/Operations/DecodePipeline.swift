@@ -3,13 +3,13 @@ import ImageInput
 import TokenFormats
 import TokenizerCore
 
-/// A picture, and its PNG file where the response wants one.
+/// An image, and its PNG file where the response wants one.
 struct DecodedImage: Sendable {
     let image: RGBImage
     let file: [UInt8]
 }
 
-/// A request's tokens to pictures: decoded on the engine's thread, made into files on preprocessing threads.
+/// A request's tokens to images: decoded on the engine's thread, made into files on preprocessing threads.
 struct DecodePipeline: Sendable {
     let exchange: Exchange
     let model: Engine.Model

@@ -3,14 +3,14 @@ import ImageInput
 import TokenFormats
 import TokenizerCore
 
-/// A request's pictures to tokens: prepared on preprocessing threads, encoded on the engine's.
+/// A request's images to tokens: prepared on preprocessing threads, encoded on the engine's.
 struct EncodePipeline: Sendable {
     let exchange: Exchange
     let model: Engine.Model
     let parameters: EncodeParameters
-    let body: PictureBody
+    let body: ImageBody
 
-    /// - Returns: one result for each picture.
+    /// - Returns: one result for each image.
     /// - Throws: what fails the request as a whole.
     func run() async throws(ServiceError) -> ImageResults<EncodedImage> {
         try exchange.admit(body.count, of: kind)
@@ -21,16 +21,16 @@ struct EncodePipeline: Sendable {
 
     private func encode(_ index: Int) async throws(ServiceError) -> EncodedImage {
         if body.count > 1 { await exchange.service.workers.turn() }
-        let picture = try prepared(index)
+        let prepared = try prepare(index)
         let options = parameters.encode
         let tokens = try await exchange.compute(kind, on: model) {
-            tokenizer throws(TokenizerError) in try tokenizer.encode(picture.image, options: options)
+            tokenizer throws(TokenizerError) in try tokenizer.encode(prepared.image, options: options)
         }
         exchange.service.metrics.encoded(tokens, by: model)
-        return EncodedImage(source: picture.source, tokens: tokens)
+        return EncodedImage(source: prepared.source, tokens: tokens)
     }
 
-    private func prepared(_ index: Int) throws(ServiceError) -> PreparedImage {
+    private func prepare(_ index: Int) throws(ServiceError) -> PreparedImage {
         do throws(ServiceError) {
             try exchange.checkAlive()
             return try exchange.prepare(body, index, options: parameters.picture, for: model)

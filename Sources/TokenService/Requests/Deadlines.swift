@@ -2,7 +2,7 @@ import Batching
 import Dispatch
 import Synchronization
 
-/// Answers requests whose deadline passes before they run.
+/// Ends requests whose deadline passes before they run.
 final class Deadlines: Sendable {
     private struct Entry {
         let deadline: ContinuousClock.Instant
@@ -19,7 +19,7 @@ final class Deadlines: Sendable {
     private let queue = DispatchQueue(label: "tessera.deadlines")
     private let whenExpired: @Sendable () -> Void
 
-    /// - Parameter whenExpired: after requests have been answered so, once for all that expired together.
+    /// - Parameter whenExpired: after requests have ended so, once for all that expired together.
     init(whenExpired: @escaping @Sendable () -> Void) {
         self.whenExpired = whenExpired
     }
@@ -59,7 +59,7 @@ final class Deadlines: Sendable {
         }
         let expired = due.filter { $0.cancellation.expire() }
         for exchange in expired { exchange.expire() }
-        // Only now: a dropped job would answer its request itself.
+        // Only now: a dropped job would end its request itself.
         if !expired.isEmpty { whenExpired() }
         if let next { set(next) }
     }

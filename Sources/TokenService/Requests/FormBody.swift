@@ -9,14 +9,14 @@ struct FormBody: Sendable {
         let contentType: String?
     }
 
-    /// The name of a part that holds a picture.
+    /// The name of a part that holds an image.
     static let file = "file"
-    /// Parts that may stand beside the pictures; far more than there are options.
+    /// Parts that may stand beside the images; far more than there are options.
     private static let otherParts = 64
     /// Bytes of an option's value that are read; no valid one is as long.
     private static let valueBytes = 1024
 
-    /// The whole body: a picture is copied out when its turn comes.
+    /// The whole body: an image is copied out when its turn comes.
     private let bytes: [UInt8]
     private var files: [File] = []
     /// Names and values of the parts that aren't files, in the order of the request.
@@ -66,10 +66,10 @@ struct FormBody: Sendable {
         }
     }
 
-    /// The file of one picture.
+    /// The file of one image.
     ///
     /// - Throws: 415 for a content type that isn't among `types`, 413 for a file over the limit.
-    func picture(_ index: Int, of types: [String], _ limits: ImageLimits) throws(ServiceError) -> [UInt8] {
+    func image(_ index: Int, of types: [String], _ limits: ImageLimits) throws(ServiceError) -> [UInt8] {
         let file = files[index]
         if let type = file.contentType, !types.contains(MediaType.essence(type)) {
             let known = types.joined(separator: ", ")

@@ -15,7 +15,7 @@ struct ResponseRecord: Sendable {
     let peer: String?
     /// `nil`: no route's.
     var path: RouteTable.Path?
-    /// When the request was whole; for one that is answered by its head, when that was.
+    /// When the request was whole; for one that is responded to by its head, when that was.
     var start = ContinuousClock.now
     var timings = Timings()
     var work: Work?

@@ -5,7 +5,7 @@ import JSON
 import TokenFormats
 import TokenizerCore
 
-/// `POST /v1/decode`: tokens to pictures.
+/// `POST /v1/decode`: tokens to images.
 enum DecodeRoute {
     static func routes(_ limits: ServiceLimits) -> [Route] {
         let rule = BodyRule(
@@ -24,10 +24,10 @@ enum DecodeRoute {
             switch request.output {
             case MediaType.png: return try images.values(of: "tokens").flatMap(\.file)
             case MediaType.npy:
-                let pictures = try images.values(of: "tokens").map(\.image)
-                return ResponseJSON.pictureArray(pictures, contract: request.model.contract)
+                let decoded = try images.values(of: "tokens").map(\.image)
+                return ResponseJSON.imageArray(decoded, contract: request.model.contract)
             default:
-                return ResponseJSON.pictures(images.all.map { $0.map(\.file) })
+                return ResponseJSON.images(images.all.map { $0.map(\.file) })
             }
         }
         guard request.output == MediaType.json else { return Responses.ok(request.output, body) }
@@ -79,7 +79,7 @@ enum DecodeRoute {
             output = try Self.output(format, sequences.count, head)
         }
 
-        /// `tokens`, or those of an encoding's whole answer, whose other members say nothing here.
+        /// `tokens`, or those of an encoding's whole response, whose other members say nothing here.
         private static func tokens(_ options: inout OptionReader) throws(ServiceError) -> JSONValue? {
             let tokens = options.value("tokens")
             guard let data = options.value("data") else { return tokens }
@@ -88,7 +88,7 @@ enum DecodeRoute {
             return try translated(try TokenBody.json(ofResponse: data))
         }
 
-        /// One PNG holds one picture.
+        /// One PNG holds one image.
         private static func output(
             _ format: Format?, _ count: Int, _ head: HTTPRequestHead
         ) throws(ServiceError) -> String {

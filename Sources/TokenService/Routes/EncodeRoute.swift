@@ -5,11 +5,11 @@ import JSON
 import TokenFormats
 import TokenizerCore
 
-/// `POST /v1/encode`: pictures to tokens.
+/// `POST /v1/encode`: images to tokens.
 enum EncodeRoute {
     static func routes(_ limits: ServiceLimits) -> [Route] {
         let rule = BodyRule(
-            inputs: PictureBody.inputs(limits), assumed: MediaType.octets,
+            inputs: ImageBody.inputs(limits), assumed: MediaType.octets,
             outputs: [MediaType.json, MediaType.npy, MediaType.octets])
         return [Route("POST", "/v1/encode", needs: .models, .work(rule, respond))]
     }
@@ -45,14 +45,14 @@ enum EncodeRoute {
         /// Of the options, not only of the model.
         let contract: TokenContract
         let parameters: EncodeParameters
-        let body: PictureBody
+        let body: ImageBody
         /// The response's media type.
         let output: String
 
         init(_ exchange: Exchange, _ work: WorkRequest) throws(ServiceError) {
             let service = exchange.service
             let limits = service.configuration.limits
-            var (body, options) = try PictureBody.read(exchange.head, work, limits)
+            var (body, options) = try ImageBody.read(exchange.head, work, limits)
             model = try service.model(try options.string("model"))
             exchange.use(model.contract)
             parameters = try EncodeParameters(reading: &options)
@@ -77,13 +77,13 @@ extension EncodeParameters {
     /// `assignment`, `exif`, `alpha`, `margin`, `id_space`.
     init(reading options: inout OptionReader) throws(ServiceError) {
         self.init()
-        try readPicture(&options)
+        try readImageOptions(&options)
         encode.wantsMargins = try options.bool("margin") ?? false
         idSpace = try options.choice("id_space", of: IDSpace.allCases) ?? .local
     }
 
     /// `assignment`, `exif`, `alpha`.
-    mutating func readPicture(_ options: inout OptionReader) throws(ServiceError) {
+    mutating func readImageOptions(_ options: inout OptionReader) throws(ServiceError) {
         encode.assignment = try options.choice("assignment", of: Assignment.allCases)
         picture.orientation = try options.choice("exif", of: [.apply, .ignore]) ?? .apply
         picture.alpha = try options.choice("alpha", of: [.white, .black, .drop]) ?? .white

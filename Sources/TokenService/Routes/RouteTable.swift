@@ -52,7 +52,7 @@ struct BodyRule: Sendable {
     let inputs: [(type: String, limit: Int)]
     /// The content type where the request names none.
     var assumed: String?
-    /// What it can answer with, its default first.
+    /// What it can respond with, its default first.
     let outputs: [String]
 }
 

@@ -6,7 +6,7 @@ final class Lifecycle: Sendable {
         case serving
         /// Not ready; still serves.
         case leaving
-        /// Refuses what is new, and every answer ends its connection.
+        /// Refuses what is new, and every response ends its connection.
         case closed
     }
 

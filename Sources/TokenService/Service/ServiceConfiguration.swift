@@ -13,7 +13,7 @@ public struct ServiceConfiguration: Sendable {
     /// What a request may have to wait for those before it, judged by the latest images' work; a full batch's worth is
     /// let in whatever it takes. `nil`: any time.
     public var longestWait: Duration? = .seconds(8)
-    /// Threads that decode and encode pictures. The default is the machine's processors; the executable sets it from the
+    /// Threads that decode and encode images. The default is the machine's processors; the executable sets it from the
     /// processor budget that it runs under.
     public var preprocessingWidth = max(1, ProcessInfo.processInfo.activeProcessorCount)
     /// The engine's silence with work at hand after which the service is no longer ready.

@@ -54,17 +54,17 @@ final class ServiceMetrics: Sendable {
         self.engine = engine
         requests = registry.counter(
             "tessera_http_requests_total",
-            "Answers, by route and status; 499: the client went away before it. Requests that are no good HTTP, or too "
+            "Responses, by route and status; 499: the client disconnected before it. Requests that are no good HTTP, or too "
                 + "long, have the route 'other'.", labels: ["route", "code"])
         durations = registry.histogram(
-            "tessera_http_request_duration_seconds", "From a whole request to its answer, in seconds.",
+            "tessera_http_request_duration_seconds", "From a whole request to its response, in seconds.",
             labels: ["route"], bounds: Self.seconds)
         rejected = registry.counter(
-            "tessera_rejected_total", "Requests that were answered with 429, 503 or 504, by the error's code.",
+            "tessera_rejected_total", "Requests that got 429, 503 or 504, by the error's code.",
             labels: ["reason"])
         cancelled =
             registry.counter(
-                "tessera_cancelled_total", "Requests whose client went away before their answer.")[]
+                "tessera_cancelled_total", "Requests whose client disconnected before their response.")[]
         queued =
             registry.histogram(
                 "tessera_queue_seconds", "An image's wait for the engine until it was begun or dropped, in seconds.",

@@ -14,7 +14,7 @@ public final class TokenService: HTTPHandler {
 
     public let configuration: ServiceConfiguration
     public let engine: Engine
-    /// Images between arrival and answer.
+    /// Images between arrival and response.
     public let admission: Admission
     let workers: WorkQueue
     let budget: ByteBudget

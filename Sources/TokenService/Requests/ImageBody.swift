@@ -5,9 +5,9 @@ import JSON
 import TokenFormats
 import TokenizerCore
 
-/// The pictures of a request: a raw body, the `file` parts of a form, or the `input` of a JSON body.
-package struct PictureBody: Sendable {
-    private enum Pictures: Sendable {
+/// The images of a request: a raw body, the `file` parts of a form, or the `input` of a JSON body.
+package struct ImageBody: Sendable {
+    private enum Source: Sendable {
         case raw([UInt8])
         case form(FormBody)
         case texts([String])
@@ -17,30 +17,30 @@ package struct PictureBody: Sendable {
     /// What a raw body, or a `file` of a form, may say that it is.
     private static let types = [MediaType.png, MediaType.jpeg, MediaType.octets]
 
-    private var pictures: Pictures
-    /// What the request calls its pictures.
+    private var source: Source
+    /// What the request calls its images.
     let name: String
     /// Whether it calls them by their numbers, a single one too.
     private var isList = false
 
-    /// Pictures of a JSON body, each base64 or a data: URL.
+    /// Images of a JSON body, each base64 or a data: URL.
     init(texts: [String], named name: String) {
-        self.init(pictures: .texts(texts), name: name, isList: true)
+        self.init(source: .texts(texts), name: name, isList: true)
     }
 
     /// Files within a larger body; each is copied out when its turn comes.
     init(parts: [ArraySlice<UInt8>], named name: String) {
-        self.init(pictures: .parts(parts), name: name, isList: true)
+        self.init(source: .parts(parts), name: name, isList: true)
     }
 
-    private init(pictures: Pictures, name: String = "input", isList: Bool = false) {
-        self.pictures = pictures
+    private init(source: Source, name: String = "input", isList: Bool = false) {
+        self.source = source
         self.name = name
         self.isList = isList
     }
 
     package var count: Int {
-        switch pictures {
+        switch source {
         case .raw: 1
         case .form(let form): form.fileCount
         case .texts(let texts): texts.count
@@ -48,18 +48,18 @@ package struct PictureBody: Sendable {
         }
     }
 
-    /// What the request calls its only picture. `nil` for a raw body, which has no name, and among several, which the
-    /// answer tells apart.
+    /// What the request calls its only image. `nil` for a raw body, which has no name, and among several, which the
+    /// response tells apart.
     private var onlyPlace: String? {
         guard count == 1 else { return nil }
-        switch pictures {
+        switch source {
         case .raw: return nil
         case .form: return name
         case .texts, .parts: return isList ? "\(name)[0]" : name
         }
     }
 
-    /// An error of a picture, with its place in the request.
+    /// An error of an image, with its place in the request.
     func placed(_ error: ServiceError) -> ServiceError { onlyPlace.map { error.placed($0) } ?? error }
 
     static func inputs(_ limits: ServiceLimits) -> [(type: String, limit: Int)] {
@@ -70,30 +70,30 @@ package struct PictureBody: Sendable {
     /// The body, and where its options are: in the query of a raw one, in a form's fields, in JSON's members.
     static func read(
         _ head: HTTPRequestHead, _ work: WorkRequest, _ limits: ServiceLimits
-    ) throws(ServiceError) -> (PictureBody, OptionReader) {
+    ) throws(ServiceError) -> (ImageBody, OptionReader) {
         switch work.rule.contentType(of: head) {
         case MediaType.json:
-            return (PictureBody(pictures: .texts([])), OptionReader(json: try jsonObject(head, work.body)))
+            return (ImageBody(source: .texts([])), OptionReader(json: try jsonObject(head, work.body)))
         case MediaType.form:
             try refuseQuery(head, "with a form options are its fields")
             let form = try FormBody(HTTPRequest(head: head, body: work.body), limits)
-            return (PictureBody(pictures: .form(form), name: FormBody.file), try OptionReader(form: form))
+            return (ImageBody(source: .form(form), name: FormBody.file), try OptionReader(form: form))
         default:
             guard !work.body.isEmpty else {
                 throw ServiceError(400, "empty_body", "the body is empty, expected a PNG or JPEG")
             }
-            return (PictureBody(pictures: .raw(work.body)), try OptionReader(query: head.query))
+            return (ImageBody(source: .raw(work.body)), try OptionReader(query: head.query))
         }
     }
 
     /// Takes `input` out of JSON's members, and checks that a form has files; a raw body is its own input.
     mutating func readInput(_ options: inout OptionReader, limits: ServiceLimits) throws(ServiceError) {
-        switch pictures {
+        switch source {
         case .raw, .parts: return
         case .form(let form): try Self.checkFiles(form, &options, limits)
         case .texts:
             let (texts, isList) = try Self.texts(&options, limits)
-            (pictures, self.isList) = (.texts(texts), isList)
+            (source, self.isList) = (.texts(texts), isList)
         }
     }
 
@@ -133,12 +133,12 @@ package struct PictureBody: Sendable {
         }
     }
 
-    /// The file of one picture.
+    /// The file of one image.
     func bytes(_ index: Int, _ limits: ServiceLimits) throws(ServiceError) -> [UInt8] {
-        switch pictures {
+        switch source {
         case .raw(let bytes): return bytes
-        case .form(let form): return try form.picture(index, of: Self.types, limits.image)
-        case .texts(let texts): return try translated(try Base64.picture(texts[index]))
+        case .form(let form): return try form.image(index, of: Self.types, limits.image)
+        case .texts(let texts): return try translated(try Base64.image(texts[index]))
         case .parts(let parts): return Array(parts[index])
         }
     }
@@ -175,9 +175,9 @@ func refuseQuery(_ head: HTTPRequestHead, _ place: String) throws(ServiceError) 
 }
 
 extension Exchange {
-    /// One picture as the model takes it. On a preprocessing thread.
+    /// One image as the model takes it. On a preprocessing thread.
     func prepare(
-        _ body: PictureBody, _ index: Int, options: PictureOptions, for model: Engine.Model
+        _ body: ImageBody, _ index: Int, options: PictureOptions, for model: Engine.Model
     ) throws(ServiceError) -> PreparedImage {
         let limits = service.configuration.limits
         return try timed(\.preprocess) { () throws(ServiceError) in
