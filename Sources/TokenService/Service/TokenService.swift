@@ -10,7 +10,8 @@ import TokenizerCore
 /// A request's way is an `Exchange`: head -> route -> body -> a place in `Admission` -> the route's function on a
 /// preprocessing thread, which waits for the engine's thread -> response.
 public final class TokenService: HTTPHandler {
-    public static let version = "0.1.0"
+    /// Repeated in openapi.yaml, deploy/kubernetes and CHANGELOG.md; a test compares them.
+    public static let version = "0.2.0"
 
     public let configuration: ServiceConfiguration
     public let engine: Engine
