@@ -2,7 +2,7 @@
 # make install                 builds, installs below PREFIX (/usr/local), itself below DESTDIR where that is given
 # make test                    sets up everything, lints, builds without warnings, tests
 # make load                    overload, slow, broken and idle clients, SIGTERM: each figure beside its bound (20 minutes)
-# make soak MINUTES=30         good, bad, slow and vanishing clients together
+# make soak MINUTES=30         good, bad, slow and disconnecting clients together
 # make bench MODELS=FOLDER     figures beside PyTorch's, into README and docs, on an idle machine (25 minutes); PYTHON with torch
 # make conformance             real clients, tools and attacks against a running service; SKIP='slow fuzz' leaves out
 # make fuzz                    fuzzes the parsers with libFuzzer, SECONDS=60 each, TARGETS='http json …' for some

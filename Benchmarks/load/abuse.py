@@ -1,4 +1,4 @@
-"""Clients that nobody wants: slow, silent, broken, gone."""
+"""Clients that misbehave: slow, silent, with malformed requests, or disconnecting in the middle of one."""
 import asyncio
 import os
 import random
@@ -37,7 +37,7 @@ def form(parts):
 
 
 def small():
-    """{name: (bytes, statuses that answer them)}: cheap to send."""
+    """{name: (request, statuses that may answer it)}: cheap to send."""
     chunked = b"POST /v1/encode HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\n"
     return {
         "header of 17 KiB": (request("GET", "/health", more="X: " + "x" * 17000 + "\r\n"), [431]),
@@ -72,8 +72,8 @@ def large():
     }
 
 
-def vanish(service, data, part, resets):
-    """Sends a part of a request and goes, with FIN or with RST."""
+def send_part(service, data, part, resets):
+    """Sends a part of a request and closes the connection, with FIN or with RST."""
     with service.connect() as connection:
         try:
             connection.sendall(data[:int(len(data) * part)])
@@ -83,20 +83,21 @@ def vanish(service, data, part, resets):
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-def vanishing(service, count, seed=0):
+def disconnect(service, count, seed=0):
+    """Sends the first part of `count` requests, each over a connection that is closed after it."""
     random_numbers = random.Random(seed)
     kinds = [picture("rgb8.png"), encode(bytes(3 << 20)), request("GET", "/metrics") * 50]
     for index in range(count):
-        vanish(service, kinds[index % 3], random_numbers.choice([0.1, 0.5, 0.99, 1]), index % 2 == 0)
+        send_part(service, kinds[index % 3], random_numbers.choice([0.1, 0.5, 0.99, 1]), index % 2 == 0)
 
 
-class SlowCrowd:
-    """Connections that drip a header, drip a body, or don't read their answers; who is cut off comes back."""
+class SlowClients:
+    """Connections that send a header or a body slowly, or don't read their responses; one that is closed is reopened."""
 
     DRIP = 2  # seconds
 
     def __init__(self, service, count):
-        self.port, self.count, self.open, self.returns = service.port, count, 0, 0
+        self.port, self.count, self.open, self.reopened = service.port, count, 0, 0
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_until_complete, args=(self.main(),))
 
@@ -135,7 +136,7 @@ class SlowCrowd:
                 pass
             finally:
                 connection.close()
-            self.returns += 1
+            self.reopened += 1
             await asyncio.sleep(0.1)
 
     async def drip(self, connection, pieces):

@@ -1,10 +1,11 @@
-"""What `make load` measures: the service under ten times its capacity, among slow, broken and idle clients, and stopped
-in the middle of it all. Each figure is printed beside its bound; exit status 1 where one is broken.
+"""What `make load` measures: the service under ten times its capacity, beside slow, broken and idle clients, and stopped
+under load. Each figure is printed beside its bound; exit status 1 where one is broken.
 
-    python3 Benchmarks/load/figures.py [--only overload,slow,abuse,idle,company,stop,overstop] [--rounds 5] [--model ID=FOLDER]
+    python3 Benchmarks/load/figures.py [--only overload,slow,abuse,idle,failing,stop,overstop] [--rounds 5]
+                                       [--model ID=FOLDER]
 
-Needs the release build (or TESSERA=FILE), a C compiler and Linux; run it on an idle machine. The model is the built-in one
-unless another is named. Service, generator and clients share the machine's cores.
+Needs the release build (or TESSERA=FILE), a C compiler and Linux; run it on an idle machine. The model is the built-in
+one unless another is named. Service, generator and clients share the machine's cores.
 """
 import argparse
 import json
@@ -16,23 +17,23 @@ import time
 import abuse
 import stopping
 from report import Report
-from service import Flood, Known, Service, WORK, line, prepare, processor_seconds, request
+from service import Flood, KnownRequests, Service, WORK, plan_line, prepare, processor_seconds, request
 
 PROBES = 20  # health requests a second, of each kind
 
 
 def capacity(service, known, seconds=10):
-    """Good answers a second with a queue that is never empty; the first two seconds don't count."""
-    counts = Flood(service, seconds, [line("encode", "closed=16", known.encode)]).result()["encode"]["right_by_second"]
+    """Right responses a second with a queue that is never empty; the first two seconds don't count."""
+    counts = Flood(service, seconds, [plan_line("encode", "closed=16", known.encode)]).result()["encode"]["right_by_second"]
     return statistics.mean(counts[2:])
 
 
 def probes(known):
-    return [line("live", f"rate={PROBES} new", known.live), line("ready", f"rate={PROBES}", known.ready)]
+    return [plan_line("live", f"rate={PROBES} new", known.live), plan_line("ready", f"rate={PROBES}", known.ready)]
 
 
 def faults(classes, statuses=("200", "429")):
-    """Answers that were wrong, missing or not among `statuses`, over all classes."""
+    """Responses that were wrong, missing or not among `statuses`, over all classes."""
     count = 0
     for each in classes.values():
         count += each["wrong"] + each["broken"] + each["refused"] + each["unanswered"]
@@ -48,8 +49,8 @@ def health(classes):
 
 
 def normal(service, known):
-    """Milliseconds of a request that is alone, the median of 20."""
-    encode = Flood(service, 20, [line("encode", "closed=1 count=20", known.encode)]).result()["encode"]
+    """Milliseconds of a request on an idle service, the median of 20."""
+    encode = Flood(service, 20, [plan_line("encode", "closed=1 count=20", known.encode)]).result()["encode"]
     return encode["statuses"]["200"]["p50"]
 
 
@@ -78,7 +79,7 @@ def overload(report, service, known, rounds):
     for _ in range(rounds):
         peaks.append(capacity(service, known))
         offered = 10 * peaks[-1]
-        flood = Flood(service, 20, [line("encode", f"rate={offered:.0f}", known.encode), *probes(known)])
+        flood = Flood(service, 20, [plan_line("encode", f"rate={offered:.0f}", known.encode), *probes(known)])
         recoveries.append(recovery(service, known, usual) if flood.until_sent() else 0)
         classes = flood.result()
         goodputs.append(statistics.mean(classes["encode"]["right_by_second"][3:]))
@@ -97,11 +98,11 @@ def overload(report, service, known, rounds):
     report.most("p99 of health probes at 10x", health_p99, 1000, "ms")
     report.most("slowest health probe at 10x", health_max, 1000, "ms")
     report.most("back to normal after 10x", recoveries, 10, "s")
-    report.add("answers at 10x neither right nor 429", str(bad), "0", bad == 0)
+    report.add("responses at 10x neither right nor 429", str(bad), "0", bad == 0)
 
 
 def slow(report, service, known, rounds, peak):
-    plan = [line("encode", f"rate={0.4 * peak:.1f}", known.encode), *probes(known)]
+    plan = [plan_line("encode", f"rate={0.4 * peak:.1f}", known.encode), *probes(known)]
     ratios, probe_ratios, open_now, bad = [], [], [], 0
 
     def measure():
@@ -110,10 +111,10 @@ def slow(report, service, known, rounds, peak):
 
     for _ in range(rounds):
         before, alone, probe_alone = measure()
-        with abuse.SlowCrowd(service, 1000) as crowd:
+        with abuse.SlowClients(service, 1000) as slow_clients:
             time.sleep(4)
             among, together, probe_together = measure()
-            open_now.append(crowd.open)
+            open_now.append(slow_clients.open)
         bad += before + among
         ratios.append(together / alone)
         probe_ratios.append(probe_together / probe_alone)
@@ -121,7 +122,7 @@ def slow(report, service, known, rounds, peak):
     report.add("slow connections open", str(min(open_now)), ">= 950", min(open_now) >= 950, values=open_now)
     report.most("p99 of encode among them / alone", ratios, 1.5, "", 2)
     report.most("p99 of health among them / alone", probe_ratios, 1.5, "", 2)
-    report.add("answers among them that failed", str(bad), "0", bad == 0)
+    report.add("responses among them that failed", str(bad), "0", bad == 0)
 
 
 def abusive(report, service):
@@ -135,16 +136,16 @@ def abusive(report, service):
             if status not in statuses:
                 unexpected.append(f"{name}: {status}")
 
-    # What the first ones grow is the room that any traffic takes.
+    # Memory that the first of them take is what any traffic takes.
     for name in kinds:
         send(name, 20)
-    abuse.vanishing(service, 60)
+    abuse.disconnect(service, 60)
     time.sleep(2)
     start, growths = service.resident(), {}
     previous = start
-    for name in [*kinds, "vanishing"]:
-        if name == "vanishing":
-            abuse.vanishing(service, 100)
+    for name in [*kinds, "disconnecting"]:
+        if name == "disconnecting":
+            abuse.disconnect(service, 100)
         else:
             send(name, 100)
         time.sleep(0.5)
@@ -158,32 +159,32 @@ def abusive(report, service):
 
 
 def idle(report, service, known, count=10_000):
-    """Each has had an answer: what a connection keeps from one belongs to its price."""
+    """Each has had a response: the memory that a connection keeps after one counts too."""
     live = request("GET", "/health/live")
     before = service.resident()
-    crowd = []
+    connections = []
     try:
         for index in range(count):
-            crowd.append(socket.create_connection(
+            connections.append(socket.create_connection(
                 ("127.0.0.1", service.port), 30, source_address=(f"127.0.0.{2 + index // 4000}", 0)))
-            crowd[-1].sendall(live)
-        answered = sum(connection.recv(4096).startswith(b"HTTP/1.1 200") for connection in crowd)
+            connections[-1].sendall(live)
+        answered = sum(connection.recv(4096).startswith(b"HTTP/1.1 200") for connection in connections)
         time.sleep(2)
         each = (service.resident() - before) * 1024 / count
         cpu = processor_seconds([service.pid])
         time.sleep(5)
         cpu = (processor_seconds([service.pid]) - cpu) / 5
-        classes = Flood(service, 10, [line("encode", "closed=2", known.encode), *probes(known)]).result()
-        still = sum(is_open(connection) for connection in crowd)
+        classes = Flood(service, 10, [plan_line("encode", "closed=2", known.encode), *probes(known)]).result()
+        still = sum(is_open(connection) for connection in connections)
     finally:
-        for connection in crowd:
+        for connection in connections:
             connection.close()
     report.add("idle connections, answered once and kept", f"{min(answered, still)}", f"{count}",
                min(answered, still) == count)
     report.most("RSS of an idle connection", [each], 16, "KiB")
     report.add("processor while they idle", f"{100 * cpu:.1f} % of a core", "", None)
     bad = faults(classes, ("200",))
-    report.add("answers beside them that failed", str(bad), "0", bad == 0,
+    report.add("responses beside them that failed", str(bad), "0", bad == 0,
                f"health p99 {health(classes)[1]:.1f} ms")
 
 
@@ -197,35 +198,35 @@ def is_open(connection):
         return False
 
 
-def company(report, service, known, seconds=30):
-    """Good requests share the queue and its batches with some that fail and some whose clients leave. The queue is a second
-    long: a client that closed its side is known to be gone half a second later."""
+def failing(report, service, known, seconds=30):
+    """Good requests share the queue and its batches with some that fail and some whose clients disconnect. The queue is a
+    second long, and the service sees half a second after it that a client has disconnected."""
     names = ["cut JPEG", "cut PNG", "token out of range"]
     bad = [known.file(abuse.small()[name][0]) for name in names]
-    leaving = [case.split(":")[0] for case in known.encode + known.decode]
+    cancelled = [case.split(":")[0] for case in known.encode + known.decode]
     counters = {name: service.metric(name) for name in
                 ("tessera_batch_images_sum", "tessera_batch_images_count", "tessera_cancelled_total")}
     good = max(6, round(capacity(service, known, 6)))
-    plan = [line("good", f"closed={good}", known.encode), line("decode", "closed=1", known.decode),
-            line("mixed", "closed=2", known.mixed), line("bad", "rate=20", bad),
-            line("vanishing", "rate=20 vanish=60 new", leaving)]
+    plan = [plan_line("good", f"closed={good}", known.encode), plan_line("decode", "closed=1", known.decode),
+            plan_line("mixed", "closed=2", known.mixed), plan_line("bad", "rate=20", bad),
+            plan_line("disconnecting", "rate=20 disconnect=60 new", cancelled)]
     classes = Flood(service, seconds, plan).result()
     images, batches, left = (service.metric(name) - value for name, value in counters.items())
     good = {name: classes[name] for name in ("good", "decode", "mixed")}
     right = sum(each["right"] for each in good.values())
     wrong = faults(good, ("200",)) + faults({"bad": classes["bad"]}, ("422",)) + faults(
-        {"vanishing": {**classes["vanishing"], "unanswered": 0}}, ("200",))
-    told = f"{classes['bad']['sent']} failed, {left:.0f} left, {images / max(1, batches):.1f} images a batch"
-    report.add("right answers in bad company", str(right), "all", right > 0 and left > 0 and images > batches, told)
-    report.add("wrong or missing answers in bad company", str(wrong), "0", wrong == 0)
+        {"disconnecting": {**classes["disconnecting"], "unanswered": 0}}, ("200",))
+    told = f"{classes['bad']['sent']} failed, {left:.0f} cancelled, {images / max(1, batches):.1f} images a batch"
+    report.add("right responses beside failing requests", str(right), "all", right > 0 and left > 0 and images > batches, told)
+    report.add("wrong or missing responses beside failing requests", str(wrong), "0", wrong == 0)
 
 
 def alone(report, model, name, part):
-    """Runs a part on a service of its own, so that no part's memory is another's; then looks what it left behind."""
+    """Runs a part on a new service, so that memory isn't carried from part to part, and then counts its descriptors."""
     # Ten thousand connections that idle for longer than it takes to open and measure them, and room for others.
     with Service(model, "--connections", "10200", "--idle-timeout", "600") as service:
-        known = Known(model, service)
-        Flood(service, 3, [line("encode", "closed=16", known.encode), *probes(known)]).result()
+        known = KnownRequests(model, service)
+        Flood(service, 3, [plan_line("encode", "closed=16", known.encode), *probes(known)]).result()
         descriptors = service.settled_descriptors(0, 3)
         part(service, known)
         left = service.settled_descriptors(descriptors)
@@ -236,7 +237,7 @@ def alone(report, model, name, part):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", default="overload,slow,abuse,idle,company,stop,overstop")
+    parser.add_argument("--only", default="overload,slow,abuse,idle,failing,stop,overstop")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--stops", type=int, default=20)
     parser.add_argument("--model")
@@ -249,7 +250,7 @@ def main():
     parts = {
         "overload": lambda service, known: overload(report, service, known, a.rounds),
         "slow": lambda service, known: slow(report, service, known, a.rounds, capacity(service, known)),
-        "company": lambda service, known: company(report, service, known),
+        "failing": lambda service, known: failing(report, service, known),
         "abuse": lambda service, known: abusive(report, service),
         "idle": lambda service, known: idle(report, service, known),
     }

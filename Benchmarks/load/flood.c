@@ -4,16 +4,16 @@
 //
 // PLAN has one line for each class of requests:
 //
-//     NAME rate=R | closed=N  [new] [vanish=MS] [count=N] REQUEST[:BODY]...
+//     NAME rate=R | closed=N  [new] [disconnect=MS] [count=N] REQUEST[:BODY]...
 //
-// `rate` sends R requests a second whatever becomes of them (open loop), `closed` keeps N going, each connection asking
-// again once it is answered. REQUEST files hold a request's bytes and are sent in turn; with BODY, a 200 whose body
-// isn't that file's is counted as wrong. `new` takes a new connection for each request, `vanish` closes it MS after
-// the request was sent, `count` ends after N requests. After SECONDS nothing is sent, a line is printed to standard
-// error, and answers are awaited for DRAIN more seconds. AT seconds after the start process PID is sent SIGTERM; requests
-// go on.
+// `rate` sends R requests a second whether or not earlier ones were answered (open loop); `closed` keeps N going, each
+// connection asking again once it is answered. REQUEST files hold a request's bytes and are sent in turn; with BODY, a
+// 200 whose body isn't that file's is counted as wrong. `new` takes a new connection for each request, `disconnect`
+// closes it MS after the request was sent, `count` ends after N requests. After SECONDS nothing is sent, a line is
+// printed to standard error, and responses are awaited for DRAIN more seconds. AT seconds after the start process PID is
+// sent SIGTERM; requests go on.
 //
-// A connection that was refused counts as `refused`, one that ended without its answer as `broken`: among these are
+// A connection that was refused counts as `refused`, one that ended without its response as `broken`: among these are
 // `crossed` where it had been kept and the request was sent AT or later, since a server may close an idle connection
 // while a request is on its way to it (RFC 9112 9.5).
 //
@@ -57,10 +57,10 @@ typedef struct Connection {
 struct Class {
     char name[64];
     double rate, next_due;
-    long closed, vanish, count, started, in_flight;
+    long closed, disconnect, count, started, in_flight;
     int is_new, case_count;
     Case cases[CASES];
-    long right, wrong, broken, crossed, refused, vanished, open_at_end;
+    long right, wrong, broken, crossed, refused, disconnected, open_at_end;
     long right_by_second[SECONDS];
     Sample *samples;
     size_t sample_count, sample_room;
@@ -75,7 +75,7 @@ static Connection *pool, *all;
 static Connection *closed;
 static double start, stop;
 /// The process that is sent SIGTERM, and when.
-static pid_t victim;
+static pid_t stopped_process;
 static double kill_at;
 static int is_killed;
 static volatile sig_atomic_t is_told_to_stop;
@@ -276,8 +276,8 @@ static const char *field(const char *head, const char *end, const char *name) {
     return NULL;
 }
 
-/// Takes one answer out of the input if it is whole. Returns 0 where it isn't HTTP as the service speaks it.
-static int take_answer(Connection *connection) {
+/// Takes one response out of the input if it is whole. Returns 0 where it isn't HTTP as the service speaks it.
+static int take_response(Connection *connection) {
     while (connection->filled > 0) {
         char *head = connection->input;
         char *end = memmem(head, connection->filled, "\r\n\r\n", 4);
@@ -315,18 +315,18 @@ static void readable(Connection *connection) {
         if (count < 0) connection->is_refused |= errno == ECONNREFUSED;
         if (count <= 0 || !connection->class) return break_off(connection);
         connection->filled += (size_t)count;
-        if (!take_answer(connection)) return break_off(connection);
+        if (!take_response(connection)) return break_off(connection);
         if (connection->descriptor < 0) return;
     }
 }
 
-static void vanish(double moment) {
+static void disconnect_clients(double moment) {
     for (Connection *connection = all, *older; connection; connection = older) {
         older = connection->older;
         Class *class = connection->class;
-        if (!class || !class->vanish || connection->sent < connection->asked->request.count) continue;
-        if (moment - connection->sent_at < class->vanish * 1e-3) continue;
-        class->vanished++;
+        if (!class || !class->disconnect || connection->sent < connection->asked->request.count) continue;
+        if (moment - connection->sent_at < class->disconnect * 1e-3) continue;
+        class->disconnected++;
         close_connection(connection);
     }
 }
@@ -338,7 +338,7 @@ static double begin_due(double moment) {
     double next = stop;
     for (Class *class = classes; class < classes + class_count; class++) {
         if (class->closed) {
-            // Those that broke off are replaced, and so are those that vanished.
+            // Those that broke off are replaced, and so are those that disconnected.
             while (class->in_flight < class->closed && may_begin(class, moment)) {
                 long before = class->broken + class->refused;
                 begin(class, moment);
@@ -391,10 +391,10 @@ static void run(double seconds, double drain) {
     while (1) {
         double moment = now();
         if (is_told_to_stop && moment < stop) stop = moment;
-        if (victim && !is_killed && moment >= kill_at) {
+        if (stopped_process && !is_killed && moment >= kill_at) {
             is_killed = 1;
             kill_at = moment;
-            if (kill(victim, SIGTERM) != 0) die("kill");
+            if (kill(stopped_process, SIGTERM) != 0) die("kill");
         }
         if (moment >= stop && !is_told) {
             is_told = 1;
@@ -406,7 +406,7 @@ static void run(double seconds, double drain) {
         if (in_flight() == 0 && (moment >= stop || (is_all_counted && next == stop))) break;
         if (moment >= stop + drain) break;
         if (moment >= next_scan) {
-            vanish(moment);
+            disconnect_clients(moment);
             next_scan = moment + 0.05;
         }
         await_events(next < next_scan ? next : next_scan);
@@ -450,9 +450,9 @@ static void print(void) {
     for (Class *class = classes; class < classes + class_count; class++) {
         qsort(class->samples, class->sample_count, sizeof(Sample), by_time);
         printf("%s\n\"%s\": {\"sent\": %ld, \"right\": %ld, \"wrong\": %ld, \"broken\": %ld, \"crossed\": %ld, "
-               "\"refused\": %ld, \"vanished\": %ld, \"unanswered\": %ld, \"statuses\": {", class == classes ? "" : ",", class->name, class->started,
-               class->right, class->wrong, class->broken, class->crossed, class->refused, class->vanished,
-               class->open_at_end);
+               "\"refused\": %ld, \"disconnected\": %ld, \"unanswered\": %ld, \"statuses\": {",
+               class == classes ? "" : ",", class->name, class->started, class->right, class->wrong,
+               class->broken, class->crossed, class->refused, class->disconnected, class->open_at_end);
         print_statuses(class);
         printf("}, \"right_by_second\": [");
         long last = (long)(stop - start);
@@ -485,7 +485,7 @@ static void read_plan(void) {
         snprintf(class->name, sizeof class->name, "%s", word);
         while ((word = strtok(NULL, " \n"))) {
             int is_setting = sscanf(word, "rate=%lf", &class->rate) + sscanf(word, "closed=%ld", &class->closed)
-                + sscanf(word, "vanish=%ld", &class->vanish) + sscanf(word, "count=%ld", &class->count);
+                + sscanf(word, "disconnect=%ld", &class->disconnect) + sscanf(word, "count=%ld", &class->count);
             if (is_setting > 0) continue;
             if (strcmp(word, "new") == 0) class->is_new = 1; else read_case(class, word);
         }
@@ -510,9 +510,9 @@ int main(int count, char **arguments) {
     if (events < 0) die("epoll_create1");
     read_plan();
     if (count == 7) {
-        victim = (pid_t)atoi(arguments[5]);
+        stopped_process = (pid_t)atoi(arguments[5]);
         kill_at = atof(arguments[6]);
-        if (victim <= 1) die("PID");
+        if (stopped_process <= 1) die("PID");
     }
     run(atof(arguments[3]), atof(arguments[4]));
     print();

@@ -24,7 +24,7 @@ import tempfile
 import health_vs_nginx
 import service
 from report import Report
-from service import BUILT_IN, WORK, Flood, Known, Service, line, prepare, processor_seconds
+from service import BUILT_IN, WORK, Flood, KnownRequests, Service, plan_line, prepare, processor_seconds
 
 BOUNDS = {"live": 1.02, "encode": 1.02, "refusal": 1 / 3}
 
@@ -61,16 +61,16 @@ def measure(executable, a):
     service.TESSERA = executable
     figures = {}
     with Service(BUILT_IN, "--threads", "1") as running:
-        known = Known(BUILT_IN, running)
+        known = KnownRequests(BUILT_IN, running)
         figures["live"] = health_vs_nginx.round_of(running.port, [running.pid], a)[2]
-        Flood(running, 2, [line("encode", "closed=16", known.encode)]).result()
+        Flood(running, 2, [plan_line("encode", "closed=16", known.encode)]).result()
         with Beside(running.pid) as beside:
-            flood = Flood(running, a.seconds, [line("encode", "closed=16", known.encode)])
+            flood = Flood(running, a.seconds, [plan_line("encode", "closed=16", known.encode)])
             encode = flood.result()["encode"]
         figures["encode"] = beside.seconds / encode["right"] * 1e6
         peak = statistics.mean(encode["right_by_second"][1:a.seconds])
         with Beside(running.pid) as beside:
-            flood = Flood(running, a.seconds + 3, [line("encode", f"rate={10 * peak:.0f}", known.encode)])
+            flood = Flood(running, a.seconds + 3, [plan_line("encode", f"rate={10 * peak:.0f}", known.encode)])
             encode = flood.result()["encode"]
         refused = encode["statuses"]["429"]["count"]
         figures["refusal"] = (beside.seconds * 1e6 - figures["encode"] * encode["right"]) / refused

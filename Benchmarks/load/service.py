@@ -1,4 +1,4 @@
-"""A running `tessera serve` of our own, what the kernel says about it, and requests whose answers are known."""
+"""Runs `tessera serve`, reads its memory and descriptors from /proc, and makes requests whose responses are known."""
 import http.client
 import json
 import os
@@ -43,7 +43,7 @@ class Service:
     """The process. `with` ends it; `stop` tells how it ended."""
 
     def __init__(self, model, *arguments):
-        # One file a process: what it says at its end must outlive the next one's start.
+        # One file a process, so that the next process doesn't overwrite what this one logs at its end.
         self.log = os.path.join(WORK, f"serve-{os.getpid()}-{time.monotonic_ns()}.log")
         with open(self.log, "w") as log:
             self.process = subprocess.Popen(
@@ -87,13 +87,13 @@ class Service:
         return socket.create_connection(("127.0.0.1", self.port), timeout=60, **options)
 
     def ask(self, data):
-        """(status, body) on a connection of its own; (0, b"") where none comes."""
+        """(status, body) over a new connection; (0, b"") if no response comes."""
         with self.connect() as connection:
             try:
                 connection.sendall(data)
             except OSError:
-                pass  # Refused while sending: the answer is there all the same.
-            return read_answer(connection)
+                pass  # Refused while sending: the response can be read all the same.
+            return read_response(connection)
 
     def status(self, name):
         for line in open(f"/proc/{self.pid}/status"):
@@ -113,14 +113,14 @@ class Service:
         return sum(float(line.split()[-1]) for line in page.splitlines() if re.match(name + r"[ {]", line))
 
     def settled_descriptors(self, expected, seconds=45):
-        """Their number, once it is no more than `expected` or time is up."""
+        """The number of open descriptors, once it is at most `expected` or the time is over."""
         end = time.monotonic() + seconds
         while self.descriptors() > expected and time.monotonic() < end:
             time.sleep(0.25)
         return self.descriptors()
 
 
-def read_answer(connection):
+def read_response(connection):
     try:
         response = http.client.HTTPResponse(connection)
         response.begin()
@@ -144,8 +144,8 @@ def hardware():
     return f"{name}, {os.cpu_count()} cores, {memory:.0f} GiB, Linux {os.uname().release}"
 
 
-class Known:
-    """Requests in files, with the answers that the command line gives, which shares no server with them."""
+class KnownRequests:
+    """Requests in files, each with the body that the command line, which runs without the server, gives for it."""
 
     PICTURES = [os.path.join(ROOT, "docs/chelsea.jpg")] + [
         os.path.join(PICTURES, name) for name in ("rgba16-laced.png", "jpeg-cmyk-progressive.jpg", "rgb8.png")]
@@ -178,7 +178,7 @@ class Known:
         return path
 
     def case(self, data, answer):
-        """The plan's word, after the service has shown that it answers so when it is left in peace."""
+        """The request as a plan names it, after the idle service was seen to give this response."""
         status, body = self.service.ask(data)
         if (status, body) != (200, answer):
             raise SystemExit(f"{data[:60]}: {status} {body[:200]}, expected {answer[:200]}")
@@ -209,10 +209,11 @@ class Known:
 
 
 class Flood:
-    """A run of the generator; `plan` has a line for each class. `stop_at` seconds after its start the service gets SIGTERM."""
+    """A run of the generator; `plan` has a line for each class. `stop_at` seconds after its start the service is sent
+    SIGTERM."""
 
     def __init__(self, service, seconds, plan, drain=90, stop_at=None):
-        # A file: nobody reads a pipe meanwhile, and a full one would stop the generator.
+        # A file: a pipe isn't read until the end, and a full one would stop the generator.
         self.out = tempfile.TemporaryFile("w+")
         self.process = subprocess.Popen(
             [FLOOD, "127.0.0.1", str(service.port), str(seconds), str(drain),
@@ -231,10 +232,10 @@ class Flood:
             raise SystemExit(f"flood: {self.process.stderr.read()}")
         self.out.seek(0)
         told = json.load(self.out)
-        # From the first request to the last answer.
+        # From the first request to the last response.
         self.seconds = told["seconds"]
         return told["classes"]
 
 
-def line(name, how, cases):
+def plan_line(name, how, cases):
     return " ".join([name, how, *cases])

@@ -1,8 +1,8 @@
-"""Good, bad, slow and vanishing clients together, for half an hour: what does the service look like afterwards?
+"""Good, bad, slow and disconnecting clients together, for half an hour; then the service's memory and descriptors.
 
     python3 Benchmarks/load/soak.py [--minutes 30] [--model ID=FOLDER]
 
-Every good answer is compared with the known one. RSS is read every two seconds; the medians of the minute before half
+Every good response is compared with the known one. RSS is read every two seconds; the medians of the minute before half
 time and of the last one are compared. Exit status 1 where a bound is broken. As `figures.py` in all else.
 """
 import argparse
@@ -14,27 +14,27 @@ import time
 import abuse
 from figures import capacity
 from report import Report
-from service import Flood, Known, Service, WORK, line, prepare
+from service import Flood, KnownRequests, Service, WORK, plan_line, prepare
 
 
 def plan(known, peak):
-    """About half of what the service can do; where a neighbour slows the machine, some of it is refused."""
+    """About half of what the service can do; where another process slows the machine, some is refused."""
     small = abuse.small()
     bad = {}
     for data, statuses in small.values():
         bad.setdefault("-".join(map(str, statuses)), []).append(known.file(data))
     lines = [
-        line("encode", f"rate={0.3 * peak:.2f}", known.encode),
-        line("encode-new", f"rate={0.05 * peak:.2f} new", known.encode),
-        line("mixed", f"rate={0.02 * peak:.2f}", known.mixed), line("decode", "rate=0.5", known.decode),
-        line("live", "rate=10 new", known.live), line("ready", "rate=10", known.ready),
-        line("vanishing", "rate=2 vanish=100 new", [case.split(":")[0] for case in known.encode]),
+        plan_line("encode", f"rate={0.3 * peak:.2f}", known.encode),
+        plan_line("encode-new", f"rate={0.05 * peak:.2f} new", known.encode),
+        plan_line("mixed", f"rate={0.02 * peak:.2f}", known.mixed), plan_line("decode", "rate=0.5", known.decode),
+        plan_line("live", "rate=10 new", known.live), plan_line("ready", "rate=10", known.ready),
+        plan_line("disconnecting", "rate=2 disconnect=100 new", [case.split(":")[0] for case in known.encode]),
     ]
-    return lines + [line(f"bad-{status}", "rate=1", files) for status, files in sorted(bad.items())]
+    return lines + [plan_line(f"bad-{status}", "rate=1", files) for status, files in sorted(bad.items())]
 
 
-def trouble(service, over, unexpected):
-    """What is too large for the generator, and what goes away halfway."""
+def misbehave(service, over, unexpected):
+    """Requests that are too large for the generator, and clients that disconnect in the middle of one."""
     large = abuse.large()
     turn = 0
     while not over.wait(3):
@@ -42,7 +42,7 @@ def trouble(service, over, unexpected):
         status, _ = service.ask(large[name][0])
         if status not in large[name][1] + [429]:
             unexpected.append(f"{name}: {status}")
-        abuse.vanishing(service, 10, seed=turn)
+        abuse.disconnect(service, 10, seed=turn)
         turn += 1
 
 
@@ -65,13 +65,13 @@ def count(each, status):
 def tell(report, classes, unexpected, service):
     alive = service.process.poll() is None
     report.add("the service at the end", "up" if alive else f"exit {service.process.poll()}", "up", alive)
-    good = [each for name, each in classes.items() if name != "vanishing" and not name.startswith("bad-")]
+    good = [each for name, each in classes.items() if name != "disconnecting" and not name.startswith("bad-")]
     right, sent = sum(each["right"] for each in good), sum(each["sent"] for each in good)
     refused = sum(count(each, 429) for each in good)
     report.add("good requests answered right", f"{right} of {sent}", "all but refused", right + refused == sent,
                f"{refused} refused with 429")
     wrong = sum(each["wrong"] for each in classes.values())
-    report.add("wrong answers", str(wrong), "0", wrong == 0)
+    report.add("wrong responses", str(wrong), "0", wrong == 0)
     for name, each in classes.items():
         if not name.startswith("bad-"):
             continue
@@ -81,7 +81,7 @@ def tell(report, classes, unexpected, service):
                    right + refused == each["sent"], f"{refused} refused with 429")
     report.add("large bad requests answered unexpectedly", str(len(unexpected)), "0", not unexpected,
                "; ".join(sorted(set(unexpected)))[:80])
-    report.add("clients that vanished", str(classes["vanishing"]["vanished"]), "", None)
+    report.add("clients that disconnected", str(classes["disconnecting"]["disconnected"]), "", None)
     for name in ("encode", "live"):
         answered = classes[name]["statuses"]["200"]
         report.add(f"{name}: p99", f"{answered['p99']:.1f} ms", "", None, f"median {answered['p50']:.1f} ms")
@@ -97,20 +97,20 @@ def main():
     model = prepare(a.model)
     over, unexpected = threading.Event(), []
     with Service(model) as service:
-        known = Known(model, service)
+        known = KnownRequests(model, service)
         peak = capacity(service, known)
         report = Report("Soak", f"model {service.model}, {a.minutes:g} minutes, capacity {peak:.1f}/s")
         descriptors = service.settled_descriptors(0, 3)
         flood = Flood(service, seconds, plan(known, peak))
-        trouble_maker = threading.Thread(target=trouble, args=(service, over, unexpected), daemon=True)
-        trouble_maker.start()
-        with abuse.SlowCrowd(service, 100) as crowd:
+        misbehaving = threading.Thread(target=misbehave, args=(service, over, unexpected), daemon=True)
+        misbehaving.start()
+        with abuse.SlowClients(service, 100) as slow_clients:
             samples = watch(service, flood, over)
             over.set()
             classes = flood.result()
-        trouble_maker.join(60)
+        misbehaving.join(60)
         tell(report, classes, unexpected, service)
-        report.add("slow clients cut off", str(crowd.returns), "", None)
+        report.add("slow clients cut off", str(slow_clients.reopened), "", None)
         span = min(60, seconds / 4)
         half = statistics.median(r for t, r in samples if seconds / 2 - span <= t <= seconds / 2)
         end = statistics.median(r for t, r in samples if seconds - span <= t)

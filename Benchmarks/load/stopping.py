@@ -5,13 +5,13 @@ import statistics
 import threading
 import time
 
-from service import Flood, Known, Service, line, read_answer, request
+from service import Flood, KnownRequests, Service, plan_line, read_response, request
 
-CONCURRENT, UPLOADS, GRACE, CROWDS = 200, 10, 30, 3
+CONCURRENT, UPLOADS, GRACE, CONNECTING = 200, 10, 30, 3
 
 
 class Client:
-    """A kept connection that asks again once it is answered, until the service closes it."""
+    """A kept connection that sends the next request after each response, until the service closes it."""
 
     def __init__(self, run, cases, index):
         self.run, self.cases, self.index = run, cases, index
@@ -77,7 +77,7 @@ async def read(reader):
 
 
 class Run:
-    """One service, stopped once `after` answers have come."""
+    """One service, stopped after `after` right responses."""
 
     def __init__(self, port, after):
         self.port, self.after = port, after
@@ -88,7 +88,7 @@ class Run:
 
     def answered(self, sent_at, status, is_right):
         if status == 503 and self.signal_time is not None and sent_at > self.signal_time - 0.05:
-            # It came when nothing more was accepted, and was told so.
+            # The request came after the service had stopped accepting.
             self.refused += 1
         elif status == 200 and is_right:
             self.right += 1
@@ -129,9 +129,9 @@ def cases(known):
 def measure(report, model, stops):
     table, runs, ends, spans = None, [], [], []
     for index in range(stops):
-        # However long they may take, all of them are let in.
+        # All are accepted, however long they may have to wait.
         with Service(model, "--grace", str(GRACE), "--longest-wait", "0") as service:
-            table = table or cases(Known(model, service))
+            table = table or cases(KnownRequests(model, service))
             run = Run(service.port, index * CONCURRENT // stops)
             end, span = asyncio.run(run.go(service, table))
             runs.append(run)
@@ -143,7 +143,7 @@ def measure(report, model, stops):
     report.add("requests in flight at SIGTERM, least", str(least), f">= {CONCURRENT}", least >= CONCURRENT)
     report.add(f"accepted requests lost over {stops} SIGTERMs", str(lost), "0", lost == 0,
                told or f"{sum(run.right for run in runs)} right, {sum(run.refused for run in runs)} refused")
-    report.add("answers that were wrong", str(wrong), "0", wrong == 0)
+    report.add("responses that were wrong", str(wrong), "0", wrong == 0)
     report.add("exits with another status than 0", str(sum(end != 0 for end in ends)), "0", not any(ends))
     report.add("slowest stop", f"{max(spans):.1f} s", f"<= {GRACE} s", max(spans) <= GRACE,
                f"{min(spans):.1f} to {max(spans):.1f}", spans)
@@ -160,26 +160,27 @@ class EndlessUpload(threading.Thread):
         self.start()
 
     def run(self):
-        self.status, _ = read_answer(self.connection)
+        self.status, _ = read_response(self.connection)
         self.connection.close()
 
 
 def overloaded(service, known, offered, stop_at):
     """(what was wrong, {status: count}, connects refused, requests that crossed an idle close, seconds to the end)
 
-    Half of the requests are on connections of their own. Each that connected must be answered; only on a kept connection
-    may a request that is sent after the signal meet its end."""
+    Half of the requests are on new connections. Each that connected must be answered; only a request that was sent after
+    the signal, on a kept connection, may find it closed."""
     upload = EndlessUpload(service, open(known.encode[0].split(":")[0], "rb").read())
-    plan = [line("kept", f"rate={offered / 2:.0f}", known.encode),
-            line("new", f"rate={offered / 2:.0f} new", known.encode)]
-    # Processes of their own, which connect while the service's threads run, and one after another without a pause.
-    crowds = [Flood(service, stop_at + 1.5, [line("live", "closed=16 new", known.live)], GRACE) for _ in range(CROWDS)]
+    plan = [plan_line("kept", f"rate={offered / 2:.0f}", known.encode),
+            plan_line("new", f"rate={offered / 2:.0f} new", known.encode)]
+    # Separate processes, which connect while the service's threads run, one connection after another without a pause.
+    connecting = [Flood(service, stop_at + 1.5, [plan_line("live", "closed=16 new", known.live)], GRACE)
+                  for _ in range(CONNECTING)]
     flood = Flood(service, stop_at + 1.5, plan, GRACE, stop_at)
     # The generator sends the signal; its own start is some milliseconds.
     start = time.monotonic() + stop_at
     end = service.process.wait(60 + stop_at)
     span = time.monotonic() - start
-    classes = flood.result() | {f"live{index}": crowd.result()["live"] for index, crowd in enumerate(crowds)}
+    classes = flood.result() | {f"live{index}": each.result()["live"] for index, each in enumerate(connecting)}
     upload.join()
     statuses, wrong = {}, []
     for name, each in classes.items():
@@ -204,7 +205,7 @@ def measure_overloaded(report, model, stops, capacity):
     statuses, refused, crossed = {}, 0, 0
     for index in range(stops):
         with Service(model, "--grace", str(GRACE)) as service:
-            known = known or Known(model, service)
+            known = known or KnownRequests(model, service)
             offered = offered or 10 * capacity(service, known, 6)
             wrong, counts, refusals, crossings, span = overloaded(service, known, offered, 1.5 + 0.037 * index)
             spans.append(span)
@@ -213,8 +214,8 @@ def measure_overloaded(report, model, stops, capacity):
             refused, crossed = refused + refusals, crossed + crossings
             for status, count in counts.items():
                 statuses[status] = statuses.get(status, 0) + count
-    answers = ", ".join(f"{count} x {status}" for status, count in sorted(statuses.items()))
-    report.add(f"clean stops under {offered:.0f} requests/s", f"{clean} of {stops}", f"{stops} of {stops}", clean == stops,
-               "; ".join(told)[:200] or f"{answers}, {refused} connects refused, {crossed} sent while it closed")
+    responses = ", ".join(f"{count} x {status}" for status, count in sorted(statuses.items()))
+    report.add(f"clean stops under {offered:.0f} requests/s", f"{clean} of {stops}", f"{stops} of {stops}",
+               clean == stops, "; ".join(told)[:200] or f"{responses}, {refused} connects refused, {crossed} sent while it closed")
     report.add("median stop with an upload that doesn't end", f"{statistics.median(spans):.1f} s", "<= 10 s",
                statistics.median(spans) <= 10, f"{min(spans):.1f} to {max(spans):.1f}", spans)

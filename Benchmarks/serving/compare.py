@@ -25,7 +25,7 @@ sys.path.insert(0, os.path.join(HERE, "../load"))
 
 import service  # noqa: E402
 from engine import THEIRS, Ours  # noqa: E402
-from service import Flood, Known, line, request  # noqa: E402
+from service import Flood, KnownRequests, plan_line, request  # noqa: E402
 from spreads import spread, told  # noqa: E402
 
 MODEL = "sftok-b"
@@ -33,7 +33,7 @@ IN_FLIGHT, COUNT = 16, 32
 BATCHES = [1, 2, 4, 8]
 # How often each request is among those of a mix.
 ENCODE, MIX = {"encode": 8}, {"encode": 7, "decode": 1}
-PICTURE = base64.b64encode(open(Known.PICTURES[0], "rb").read()).decode()
+PICTURE = base64.b64encode(open(KnownRequests.PICTURES[0], "rb").read()).decode()
 BODIES = {"encode": {"input": [PICTURE]}, "decode": {"tokens": list(range(64))}}
 
 
@@ -189,7 +189,7 @@ def flood(server, seconds, classes):
             files.append(os.path.join(service.WORK, f"serving-{server.port}-{kind}"))
             with open(files[-1], "wb") as out:
                 out.write(question(server, kind))
-        plan.append(line(name, how, files))
+        plan.append(plan_line(name, how, files))
     server.resume()
     run = Flood(server, seconds, plan)
     result = run.result()
