@@ -45,6 +45,7 @@ install: build
 
 lint: setup
 	$(SWIFT) format lint --strict --parallel --recursive Package.swift Sources Tests Benchmarks Fuzz conformance
+	scripts/check-columns
 
 format:
 	$(SWIFT) format format --in-place --parallel --recursive Package.swift Sources Tests Benchmarks Fuzz conformance

@@ -41,7 +41,8 @@ let package = Package(
                 "ImageInput", "JSON", "TokenizerCore", "Training", "FilePaths", "CLinux", "Yams", arguments, logging,
             ], resources: [.copy("Resources/revq-mini")], swiftSettings: strict),
         .executableTarget(
-            name: "tessera-bench", dependencies: ["Models", "Tensor"], path: "Benchmarks/Engine", swiftSettings: strict),
+            name: "tessera-bench", dependencies: ["Models", "Tensor"], path: "Benchmarks/Engine",
+            swiftSettings: strict),
         .executableTarget(
             name: "tessera-pixels", dependencies: ["ImageInput"], path: "conformance/corpora/PixelReader",
             swiftSettings: strict),

@@ -95,6 +95,7 @@ def compare(ours, theirs, model, operation, precisions, against, rounds):
                "pytorch": spread(other), "pytorch_best": body.__name__,
                "ratio": spread([their / our for our, their in zip(mine, other)])}
         rows.append(row)
-        print(f"{model} {operation} {precision}: ours {told(row['ours'])} s, PyTorch {against} {told(row['pytorch'])} s "
-              f"({row['pytorch_best']}), ratio {told(row['ratio'], digits=2)}", flush=True)
+        print(f"{model} {operation} {precision}: ours {told(row['ours'])} s, "
+              f"PyTorch {against} {told(row['pytorch'])} s ({row['pytorch_best']}), "
+              f"ratio {told(row['ratio'], digits=2)}", flush=True)
     return rows

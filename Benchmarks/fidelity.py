@@ -4,9 +4,9 @@ weights.
     python Benchmarks/fidelity.py MODELS [--pictures FOLDER] [--count 16] [--json FILE]
 
 MODELS holds sftok-b and revq-512t as reference/checkpoints.py writes them; revq-mini is the built-in one. Pictures are
-256x256 crops of the photographs in FOLDER (default: the tests'). Tokens: how many of fp32's ids the other gives too. Pixels:
-PSNR between the pictures that the two make of fp32's tokens (SFTok with one step: with more, noise decides what is
-picked). Needs torch, numpy, pillow, safetensors, and the release build of tessera.
+256x256 crops of the photographs in FOLDER (default: the tests'). Tokens: how many of fp32's ids the other gives too.
+Pixels: PSNR between the pictures that the two make of fp32's tokens (SFTok with one step: with more, noise decides what
+is picked). Needs torch, numpy, pillow, safetensors, and the release build of tessera.
 """
 import argparse
 import glob
@@ -161,7 +161,8 @@ def compare(models, folder, count, precisions=PRECISIONS):
     rows = []
     for name, place, theirs, steps in [
             ("sftok-b", os.path.join(models, "sftok-b"), pytorch_sftok, 1),
-            ("revq-512t", os.path.join(models, "revq-512t"), pytorch_revq, None), ("revq-mini", MINI, pytorch_revq, None)]:
+            ("revq-512t", os.path.join(models, "revq-512t"), pytorch_revq, None),
+            ("revq-mini", MINI, pytorch_revq, None)]:
         ours = Ours(place, precisions)
         with ours.service:
             mine = {p: measure(ours, pictures, steps, p) for p in precisions}

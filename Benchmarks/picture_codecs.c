@@ -3,8 +3,8 @@
 //     codecs WIDTH HEIGHT RGB PNG JPEG ROUNDS SIDE FOLDER
 //
 // RGB: raw samples. PNG: a file of them by another hand. JPEG: any file of that size. Files that are encoded go to
-// FOLDER; SIDE is what the picture is resampled to, 0 for not at all. In each round the rivals take turns, whoever begins
-// changes. Prints "operation rival nanoseconds" for each run, in processor time of the thread. Exits with 1 if any
+// FOLDER; SIDE is what the picture is resampled to, 0 for not at all. In each round the rivals take turns, in an order
+// that rotates. Prints "operation rival nanoseconds" for each run, in processor time of the thread. Exits with 1 if any
 // encoder's file, read by any decoder, isn't the picture.
 #include "ccodecs.h"
 
@@ -299,7 +299,8 @@ static void decode_once(const char *operation, bytes png, const picture *p, int 
 static void others_once(bytes jpeg, const picture *p, int64_t side, uint8_t *out) {
     cc_report words;
     int64_t start = cc_thread_time();
-    require(cc_jpeg_decode(jpeg.data, jpeg.size, p->width, p->height, &limits, out, &words) == CC_OK, "decoding", "JPEG");
+    require(cc_jpeg_decode(jpeg.data, jpeg.size, p->width, p->height, &limits, out, &words) == CC_OK, "decoding",
+            "JPEG");
     report("jpeg", "ours", start);
     if (side == 0) return;
     const cc_axis x = {p->width, side, 0, side}, y = {p->height, side, 0, side};

@@ -1,20 +1,22 @@
-"""PNG by libpng, as the product has it, beside libspng and libdeflate; JPEG and resampling for scale; and what share of a
-request each is.
+"""PNG by libpng, as the product has it, beside libspng and libdeflate; JPEG and resampling for scale; and what share of
+a request each is.
 
-    python Benchmarks/picture_codecs.py [--rounds 60] [--encode 80] [--decode 500] [--cores 2] [--compiler clang] [--json FILE]
+    python Benchmarks/picture_codecs.py [--rounds 60] [--encode 80] [--decode 500] [--cores 2] [--compiler clang]
+                                       [--json FILE]
 
-Needs pillow, and of Debian's packages libpng-dev, libjpeg-dev, zlib1g-dev, libspng-dev, libdeflate-dev. Builds picture_codecs.c with
-the product's own sources and flags. Pictures: docs/chelsea.jpg (256x256), astronaut.jpg of the tests (512x512), and a
-mosaic of their photographs (2048x2048), from which is resampled to 256x256. The rivals:
+Needs pillow, and of Debian's packages libpng-dev, libjpeg-dev, zlib1g-dev, libspng-dev, libdeflate-dev. Builds
+picture_codecs.c with the product's own sources and flags. Pictures: docs/chelsea.jpg (256x256), astronaut.jpg of the
+tests (512x512), and a mosaic of their photographs (2048x2048), from which is resampled to 256x256. The rivals:
 
     ours        png.c: libpng, level 3, runs only, Paeth in every row
     libspng     the same settings, over the same zlib
     libdeflate  level 1; Paeth filter, its inverse in SSE2, and container by hand
 
-Encoders' files are read by all decoders and by Pillow, and compared with the picture. Times are of the thread's processor
-time, the rivals taking turns: median, minimum and quartiles in ms. --encode and --decode are the engine's ms for one image,
-on --cores cores. A request alone takes that plus its codecs' time; under load, where codecs take the cores from the engine,
-it takes that times the cores, plus its codecs' time. A rival is worth a change if it takes a tenth off either.
+Encoders' files are read by all decoders and by Pillow, and compared with the picture. Times are of the thread's
+processor time, the rivals taking turns: median, minimum and quartiles in ms. --encode and --decode are the engine's ms
+for one image, on --cores cores. A request alone takes that plus its codecs' time; under load, where codecs take the
+cores from the engine, it takes that times the cores, plus its codecs' time. A rival is worth a change if it takes a
+tenth off either.
 """
 import argparse
 import json
@@ -67,7 +69,8 @@ def measure(binary, image, rounds, folder):
     image.save(at["png"])
     image.save(at["jpg"], quality=90)
     lines = subprocess.run([binary, str(side), str(side), at["rgb"], at["png"], at["jpg"], str(rounds),
-                            str(256 if side > 256 else 0), folder], check=True, stdout=subprocess.PIPE, text=True).stdout
+                            str(256 if side > 256 else 0), folder],
+                           check=True, stdout=subprocess.PIPE, text=True).stdout
     times = defaultdict(list)
     for operation, rival, nanoseconds in map(str.split, lines.splitlines()):
         times[operation, rival].append(int(nanoseconds) / 1e6)
@@ -102,7 +105,8 @@ def shares(rows, a):
     gain = (saved - WORTHWHILE * (times[0] + resampling)) / (2048 * 2048 / 1e6)
     for name, engine in (("alone", a.encode), ("under load", a.encode * a.cores)):
         if gain > 0:
-            print(f"{name}, a rival is worthwhile for encodes of PNGs from {WORTHWHILE * engine / gain:.1f} megapixels on")
+            print(f"{name}, a rival is worthwhile for encodes of PNGs from {WORTHWHILE * engine / gain:.1f} "
+                  "megapixels on")
 
 
 def verdict(name, times, rest, engine, cores):
@@ -114,13 +118,15 @@ def verdict(name, times, rest, engine, cores):
         told.append(f"{way} codecs are {(times[0] + rest) / whole:.1%}")
         if len(times) > 1:
             saved = (times[0] - fastest) / whole
-            told[-1] += f", {RIVALS[times.index(fastest)]} takes off {saved:.1%}" + " (worthwhile)" * (saved >= WORTHWHILE)
+            told[-1] += f", {RIVALS[times.index(fastest)]} takes off {saved:.1%}"
+            told[-1] += " (worthwhile)" * (saved >= WORTHWHILE)
     print(f"{name}: " + "; ".join(told))
 
 
 def main():
     a = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    a.add_argument("--rounds", type=int, default=60, help="at 256x256; a quarter at 512x512, a sixteenth at 2048x2048, but 5")
+    a.add_argument("--rounds", type=int, default=60,
+                   help="at 256x256; a quarter at 512x512, a sixteenth at 2048x2048, but 5")
     a.add_argument("--encode", type=float, default=80, help="the engine's ms for one image (SFTok-B, int8)")
     a.add_argument("--decode", type=float, default=500, help="the engine's ms for one image (ReVQ, bf16)")
     a.add_argument("--cores", type=int, default=2)
@@ -132,10 +138,12 @@ def main():
         binary = build(a.compiler, folder)
         for (side, image), part in zip(pictures().items(), (1, 4, 16)):
             times, files[side] = measure(binary, image, max(5, a.rounds // part), folder)
-            for (operation, rival), runs in sorted(times.items(), key=lambda item: (item[0][0], RIVALS.index(item[0][1]))):
+            by_rival = sorted(times.items(), key=lambda item: (item[0][0], RIVALS.index(item[0][1])))
+            for (operation, rival), runs in by_rival:
                 rows.append(row(side, operation, rival, runs, times[operation, "ours"]))
-                print("{side} {operation} {rival}: {median:.2f} ms (minimum {minimum:.2f}, quartiles {quartiles[0]:.2f} to "
-                      "{quartiles[1]:.2f}), ours / it {ratio:.2f}".format(**rows[-1]), flush=True)
+                print("{side} {operation} {rival}: {median:.2f} ms (minimum {minimum:.2f}, "
+                      "quartiles {quartiles[0]:.2f} to {quartiles[1]:.2f}), "
+                      "ours / it {ratio:.2f}".format(**rows[-1]), flush=True)
             print(f"{side} bytes: " + ", ".join(f"{name} {size:,}" for name, size in files[side].items()))
     shares(rows, a)
     if a.json:

@@ -1,8 +1,8 @@
-"""PyTorch's side: reference/*.py as somebody would run it who wants it fast on a processor.
+"""PyTorch's side: reference/*.py, set up to be fast on a processor.
 
 Inference mode, bf16 by autocast, distances in float32 as ours (in bfloat16 hardly a token would be right). Each
-operation is there in several forms that give the same, and the fastest counts: contiguous and channels_last weights, and
-the search of 512 codebooks one by one as reference/revq.py has it, all at once, or by a product.
+operation is there in several forms that give the same, and the fastest counts: contiguous and channels_last weights,
+and the search of 512 codebooks one by one as reference/revq.py has it, all at once, or by a product.
 """
 import os
 import sys

@@ -1,9 +1,10 @@
 """Work, time and the processor's peak, stage by stage.
 
-A part of run.py, which see. Work is the algorithm's: FLOP of all products of reference/*.py as PyTorch's own counter counts
-them, direct convolutions, every pass of SFTok's decoder over all of its positions; the search as one product with every
-code. Ours multiplies less than that in places (Winograd, convolutions after nearest-neighbour upsampling, positions that
-nobody reads), so a stage can pass 100 % of the peak. Normalisations, softmax and the like aren't counted.
+A part of run.py, which see. Work is the algorithm's: FLOP of all products of reference/*.py as PyTorch's own counter
+counts them, direct convolutions, every pass of SFTok's decoder over all of its positions; the search as one product
+with every code. Ours multiplies less than that in places (Winograd, convolutions after nearest-neighbour upsampling,
+positions that aren't read), so a stage can pass 100 % of the peak. Normalisations, softmax and the like aren't
+counted.
 """
 import json
 import os

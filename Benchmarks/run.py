@@ -4,10 +4,11 @@
                                     [--rounds 5] [--scaling-rounds 2] [--serving-rounds 4] [--seconds 20] [--pictures 4]
                                     [--threads N] [--json FILE] [--no-tables]
 
-MODELS holds sftok-b and revq-512t; one that isn't there is made, with the recipe's weights (speed doesn't depend on them).
-Needs the release builds of tessera and tessera-bench, a C compiler, and torch, numpy, pillow, safetensors and litserve.
-`make bench MODELS=FOLDER` builds and runs it. A precision that the processor or the build doesn't have is left out, and
-told. Medians with the lowest and the highest; run it on an idle machine. README.md says how each part measures.
+MODELS holds sftok-b and revq-512t; one that isn't there is made, with the recipe's weights (speed doesn't depend on
+them). Needs the release builds of tessera and tessera-bench, a C compiler, and torch, numpy, pillow, safetensors and
+litserve. `make bench MODELS=FOLDER` builds and runs it. A precision that the processor or the build doesn't have is
+left out, and told. Medians with the lowest and the highest; run it on an idle machine. README.md says how each part
+measures.
 """
 import argparse
 import datetime

@@ -2,8 +2,8 @@
 
 A part of run.py, which see. Cores: processes of tessera-bench that own 1, 2, 4 … cores, in turn with PyTorch on as many
 threads; from the first step follows the part of the time that more cores don't shorten, and from that, by Amdahl's law,
-what one image at a time would gain on up to 64. Images in flight: SFTok-B's encoder over HTTP with 1 to 32 clients that ask
-again once they are answered, beside a Python server.
+what one image at a time would gain on up to 64. Images in flight: SFTok-B's encoder over HTTP with 1 to 32 clients that
+ask again once they are answered, beside a Python server.
 """
 import torch
 
@@ -84,4 +84,5 @@ def flights(a, theirs, precision):
 
 def measure(a, theirs):
     precisions = [p for p in a.precisions if p != "fp32"] or a.precisions
-    return {"more_cores": MORE_CORES, "cores": cores(a, theirs, precisions), "flights": flights(a, theirs, THEIRS[precisions[0]])}
+    return {"more_cores": MORE_CORES, "cores": cores(a, theirs, precisions),
+            "flights": flights(a, theirs, THEIRS[precisions[0]])}

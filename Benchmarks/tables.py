@@ -2,13 +2,14 @@
 
     python Benchmarks/tables.py RESULTS.json
 
-A table stands between <!-- bench:NAME --> and <!-- /bench:NAME -->, with a line above it that says where and when it was
-measured. Parts that RESULTS.json hasn't are left as they are.
+A table stands between <!-- bench:NAME --> and <!-- /bench:NAME -->, with a line above it that says where and when it
+was measured. Parts that RESULTS.json hasn't are left as they are.
 """
 import json
 import os
 import re
 import sys
+import textwrap
 
 import spreads
 
@@ -26,18 +27,26 @@ def table(heads, rows):
 
 
 def where(results):
-    return "{cpu}, {threads} threads on {cores} cores, PyTorch {torch}, {date}, commit {commit}".format(**results["machine"])
+    return ("{cpu}, {threads} threads on {cores} cores, PyTorch {torch}, {date}, "
+            "commit {commit}".format(**results["machine"]))
+
+
+def filled(text):
+    """The paragraphs between the tables, in lines of at most 120 characters."""
+    return "\n\n".join(part if part.startswith("|") else textwrap.fill(part, 120, break_long_words=False,
+                                                                      break_on_hyphens=False)
+                       for part in text.split("\n\n"))
 
 
 def engine(results):
     heads = ["seconds an image", "Tessera", "PyTorch", "ratio"]
     lines = []
     for row in results["engine"]:
-        how = row["precision"] if row["precision"] == row["against"] else f"{row['precision']}, PyTorch {row['against']}"
-        lines.append([f"{NAMES[row['model'], row['operation']]}, {how}", spreads.told(row["ours"]), spreads.told(row["pytorch"]),
-                      spreads.told(row["ratio"], digits=2)])
-    return (f"{where(results)}; medians of {results['machine']['rounds']} rounds, in brackets the lowest and the highest; a "
-            f"ratio is the median of the rounds' own.\n\n{table(heads, lines)}")
+        how = row["precision"] + ("" if row["precision"] == row["against"] else f", PyTorch {row['against']}")
+        lines.append([f"{NAMES[row['model'], row['operation']]}, {how}", spreads.told(row["ours"]),
+                      spreads.told(row["pytorch"]), spreads.told(row["ratio"], digits=2)])
+    return (f"{where(results)}; medians of {results['machine']['rounds']} rounds, in brackets the lowest and the "
+            f"highest; a ratio is the median of the rounds' own.\n\n{table(heads, lines)}")
 
 
 def roofline(results):
@@ -58,8 +67,8 @@ def roofline(results):
             cells += [f"{row['seconds']['median'] * 1e3:.1f}", f"{row['gflops']:.0f}", share] if row else [""] * 3
         lines.append(cells)
     limits = ", ".join(f"{p} {peak[p]:.0f}" for p in ("fp32", "bf16", "int8") if peak[p])
-    return (f"{where(results)}. Peak in the same run, GFLOP/s: {limits}; memory is read at {peak['memory']:.0f} GB/s.\n\n"
-            f"{table(heads, lines)}")
+    return (f"{where(results)}. Peak in the same run, GFLOP/s: {limits}; memory is read at "
+            f"{peak['memory']:.0f} GB/s.\n\n{table(heads, lines)}")
 
 
 def scaling(results):
@@ -81,7 +90,8 @@ def scaling(results):
     text = f"{where(results)}.\n\n{table(heads, lines)}"
     if told["flights"]:
         precision = told["flights"][0]["precision"]
-        rows = [[str(row["in_flight"]), f"{row['ours']:.2f}", f"{row['pytorch']:.2f}", f"{row['ours'] / row['pytorch']:.2f}"]
+        rows = [[str(row["in_flight"]), f"{row['ours']:.2f}", f"{row['pytorch']:.2f}",
+                 f"{row['ours'] / row['pytorch']:.2f}"]
                 for row in told["flights"]]
         heads = [f"SFTok-B encode, {precision}: images in flight", "Tessera, images/s",
                  f"LitServe (batches of up to {told['flights'][0]['batch']}), images/s", "ratio"]
@@ -103,8 +113,8 @@ def serving(results):
         steady.append([name, f"{row['load']:.2f}", answers(row["ours_at"]), answers(row["pytorch_at"])])
     batches = " and ".join(f"{batch} ({against})" for against, batch in
                            dict.fromkeys((row["against"], row["batch"]) for row in rows))
-    return (f"{where(results)}. Batches of LitServe and PyTorch: {batches} pictures. Medians of {len(rows[0]['rounds'])} rounds, in "
-            "brackets the lowest and the highest.\n\n"
+    return (f"{where(results)}. Batches of LitServe and PyTorch: {batches} pictures. Medians of "
+            f"{len(rows[0]['rounds'])} rounds, in brackets the lowest and the highest.\n\n"
             + table(["images/s", "Tessera", "LitServe", "ratio", "the engines' ratio", "the one over the other",
                      "HTTP of its engine: Tessera", "LitServe of PyTorch"], queue)
             + "\n\n" + table(["p50, p99, ms (answers)", "load, 1/s", "Tessera", "LitServe"], steady))
@@ -134,7 +144,7 @@ def write(results):
         for name, part in PARTS.items():
             if results.get(name):
                 marked = rf"(<!-- bench:{name} -->\n).*?(\n<!-- /bench:{name} -->)"
-                text = re.sub(marked, lambda m: m[1] + part(results) + m[2], text, flags=re.S)
+                text = re.sub(marked, lambda m: m[1] + filled(part(results)) + m[2], text, flags=re.S)
         if text != before:
             with open(path, "w") as file:
                 file.write(text)

@@ -1,12 +1,13 @@
 """`tessera train revq` beside PyTorch: losses and speed of the same steps, in one run.
 
-    python Benchmarks/training.py VAE PHOTOGRAPHS WORK [--crops 2000] [--steps 40] [--rounds 3] [--threads 2] [--json FILE]
+    python Benchmarks/training.py VAE PHOTOGRAPHS WORK [--crops 2000] [--steps 40] [--rounds 3] [--threads 2]
+                                 [--json FILE]
     python Benchmarks/training.py VAE PHOTOGRAPHS WORK -- --shared-codebook --codes 16384
 
-Needs the release build of tessera, and torch, diffusers, safetensors and numpy. WORK receives the latents, encoded once.
-Both sides start from the same numbers and take the same batches; they take turns, a whole process each. What follows
-`--` goes to `tessera train revq`. Speed is steps per second without the first three steps; the median of the rounds,
-their spread and the ratio ours / PyTorch are printed, and the largest relative difference of any step's loss.
+Needs the release build of tessera, and torch, diffusers, safetensors and numpy. WORK receives the latents, encoded
+once. Both sides start from the same numbers and take the same batches; they take turns, a whole process each. What
+follows `--` goes to `tessera train revq`. Speed is steps per second without the first three steps; the median of the
+rounds, their spread and the ratio ours / PyTorch are printed, and the largest relative difference of any step's loss.
 Run it on an idle machine.
 """
 import argparse

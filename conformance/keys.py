@@ -1,4 +1,5 @@
-"""Asks every operation of openapi.yaml, and some that don't exist, without a key, with wrong ones, and with the right one.
+"""Asks every operation of openapi.yaml, and some that don't exist, without a key, with wrong ones, and with the right
+one.
 
 usage: keys.py URL KEY open|closed    whether /metrics can be read without a key
 """

@@ -68,7 +68,9 @@ table() {
     $3 ~ /^ok/ { passed++ } $3 ~ /^FAILED/ { failed++ } $3 ~ /^not run/ { skipped++ }
     END {
       printf "%-*s  %-*s  %7s  %s\n", what, "what", tool, "by", "seconds", "result"
-      for (i = 1; i <= NR; i++) { split(line[i], f, "\t"); printf "%-*s  %-*s  %7s  %s\n", what, f[1], tool, f[2], f[4], f[3] }
+      for (i = 1; i <= NR; i++) {
+        split(line[i], f, "\t"); printf "%-*s  %-*s  %7s  %s\n", what, f[1], tool, f[2], f[4], f[3]
+      }
       printf "\n%d passed, %d failed, %d not run\n", passed, failed, skipped
     }' "$rows"
 }

@@ -1,9 +1,10 @@
-"""Runs slowhttptest again and again for some seconds, and asks the service every second: is it alive, what is this photo?
+"""Runs slowhttptest again and again for some seconds, and asks the service every second: is it alive, what is this
+photo?
 
 usage: slow.py URL PHOTO ANSWER SECONDS CONNECTIONS OPTION…
 
-ANSWER is what `tessera encode PHOTO` prints. Exit 1 where any answer failed or was another, where slowhttptest found the
-service gone, or never held most of its connections at once.
+ANSWER is what `tessera encode PHOTO` prints. Exit 1 where any answer failed or was another, where slowhttptest found
+the service gone, or never held most of its connections at once.
 """
 
 import pathlib

@@ -103,11 +103,11 @@ def main():
     model = model.train().to(memory_format=torch.channels_last)
     if a.minutes > 0:
         phase(model, list(model.parameters()), a.minutes, a.rate, a.noise, levels, weight, test, freeze=False)
-        model.to(torch.float16).save_pretrained(a.out)              # the encoder's last word: latents can be made now
+        model.to(torch.float16).save_pretrained(a.out)              # the encoder is final: latents can be made now
         model.to(torch.float32)
     if a.decoder_minutes > 0:
-        phase(model, list(model.decoder.parameters()), a.decoder_minutes, a.rate / 2, a.decoder_noise, levels, weight, test,
-              freeze=True)
+        phase(model, list(model.decoder.parameters()), a.decoder_minutes, a.rate / 2, a.decoder_noise, levels, weight,
+              test, freeze=True)
         model.to(torch.float16).save_pretrained(a.out)
 
 

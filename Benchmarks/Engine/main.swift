@@ -1,4 +1,5 @@
-// The engine's operations and their stages, timed one at a time on request, so that another process can take turns with it.
+// The engine's operations and their stages, timed one at a time on request, so that another process can take turns with
+// it.
 //
 // usage: tessera-bench THREADS PICTURE      PICTURE: 256x256 8-bit RGB, nothing but the pixels
 //

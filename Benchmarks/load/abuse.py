@@ -92,7 +92,7 @@ def disconnect(service, count, seed=0):
 
 
 class SlowClients:
-    """Connections that send a header or a body slowly, or don't read their responses; one that is closed is reopened."""
+    """Connections that send a header or a body slowly, or don't read responses; one that is closed is reopened."""
 
     DRIP = 2  # seconds
 

@@ -1,5 +1,5 @@
-"""What `make load` measures: the service under ten times its capacity, beside slow, broken and idle clients, and stopped
-under load. Each figure is printed beside its bound; exit status 1 where one is broken.
+"""What `make load` measures: the service under ten times its capacity, beside slow, broken and idle clients, and
+stopped under load. Each figure is printed beside its bound; exit status 1 where one is broken.
 
     python3 Benchmarks/load/figures.py [--only overload,slow,abuse,idle,failing,stop,overstop] [--rounds 5]
                                        [--model ID=FOLDER]
@@ -24,8 +24,8 @@ PROBES = 20  # health requests a second, of each kind
 
 def capacity(service, known, seconds=10):
     """Right responses a second with a queue that is never empty; the first two seconds don't count."""
-    counts = Flood(service, seconds, [plan_line("encode", "closed=16", known.encode)]).result()["encode"]["right_by_second"]
-    return statistics.mean(counts[2:])
+    encode = Flood(service, seconds, [plan_line("encode", "closed=16", known.encode)]).result()["encode"]
+    return statistics.mean(encode["right_by_second"][2:])
 
 
 def probes(known):
@@ -199,8 +199,8 @@ def is_open(connection):
 
 
 def failing(report, service, known, seconds=30):
-    """Good requests share the queue and its batches with some that fail and some whose clients disconnect. The queue is a
-    second long, and the service sees half a second after it that a client has disconnected."""
+    """Good requests share the queue and its batches with some that fail and some whose clients disconnect. The queue is
+    a second long, and the service sees half a second after it that a client has disconnected."""
     names = ["cut JPEG", "cut PNG", "token out of range"]
     bad = [known.file(abuse.small()[name][0]) for name in names]
     cancelled = [case.split(":")[0] for case in known.encode + known.decode]
@@ -217,7 +217,8 @@ def failing(report, service, known, seconds=30):
     wrong = faults(good, ("200",)) + faults({"bad": classes["bad"]}, ("422",)) + faults(
         {"disconnecting": {**classes["disconnecting"], "unanswered": 0}}, ("200",))
     told = f"{classes['bad']['sent']} failed, {left:.0f} cancelled, {images / max(1, batches):.1f} images a batch"
-    report.add("right responses beside failing requests", str(right), "all", right > 0 and left > 0 and images > batches, told)
+    report.add("right responses beside failing requests", str(right), "all",
+               right > 0 and left > 0 and images > batches, told)
     report.add("wrong or missing responses beside failing requests", str(wrong), "0", wrong == 0)
 
 

@@ -10,8 +10,8 @@
 // connection asking again once it is answered. REQUEST files hold a request's bytes and are sent in turn; with BODY, a
 // 200 whose body isn't that file's is counted as wrong. `new` takes a new connection for each request, `disconnect`
 // closes it MS after the request was sent, `count` ends after N requests. After SECONDS nothing is sent, a line is
-// printed to standard error, and responses are awaited for DRAIN more seconds. AT seconds after the start process PID is
-// sent SIGTERM; requests go on.
+// printed to standard error, and responses are awaited for DRAIN more seconds. AT seconds after the start process PID
+// is sent SIGTERM; requests go on.
 //
 // A connection that was refused counts as `refused`, one that ended without its response as `broken`: among these are
 // `crossed` where it had been kept and the request was sent AT or later, since a server may close an idle connection

@@ -107,8 +107,10 @@ def main():
             values = [each[name] for each in done]
             report.add(f"{build}: {name}", f"{statistics.median(values):.1f} us", "", None,
                        f"{min(values):.1f} to {max(values):.1f}", values)
-        report.most(f"after / before: {name}", [new[name] / old[name] for old, new in zip(*rounds.values())], bound, "", 3)
-    report.most("live: after / nginx", [each["live"] / probe for each, probe in zip(rounds["after"], probes)], 1.8, "", 2)
+        ratios = [new[name] / old[name] for old, new in zip(*rounds.values())]
+        report.most(f"after / before: {name}", ratios, bound, "", 3)
+    ratios = [each["live"] / probe for each, probe in zip(rounds["after"], probes)]
+    report.most("live: after / nginx", ratios, 1.8, "", 2)
     for build, done in rounds.items():
         values = [each["capacity"] for each in done]
         report.add(f"{build}: capacity", f"{statistics.median(values):.0f}/s", "", None,

@@ -167,8 +167,8 @@ class EndlessUpload(threading.Thread):
 def overloaded(service, known, offered, stop_at):
     """(what was wrong, {status: count}, connects refused, requests that crossed an idle close, seconds to the end)
 
-    Half of the requests are on new connections. Each that connected must be answered; only a request that was sent after
-    the signal, on a kept connection, may find it closed."""
+    Half of the requests are on new connections. Each that connected must be answered; only a request that was sent
+    after the signal, on a kept connection, may find it closed."""
     upload = EndlessUpload(service, open(known.encode[0].split(":")[0], "rb").read())
     plan = [plan_line("kept", f"rate={offered / 2:.0f}", known.encode),
             plan_line("new", f"rate={offered / 2:.0f} new", known.encode)]
@@ -216,6 +216,7 @@ def measure_overloaded(report, model, stops, capacity):
                 statuses[status] = statuses.get(status, 0) + count
     responses = ", ".join(f"{count} x {status}" for status, count in sorted(statuses.items()))
     report.add(f"clean stops under {offered:.0f} requests/s", f"{clean} of {stops}", f"{stops} of {stops}",
-               clean == stops, "; ".join(told)[:200] or f"{responses}, {refused} connects refused, {crossed} sent while it closed")
+               clean == stops, "; ".join(told)[:200]
+               or f"{responses}, {refused} connects refused, {crossed} sent while it closed")
     report.add("median stop with an upload that doesn't end", f"{statistics.median(spans):.1f} s", "<= 10 s",
                statistics.median(spans) <= 10, f"{min(spans):.1f} to {max(spans):.1f}", spans)

@@ -1,13 +1,13 @@
 """SFTok-B over HTTP under load, beside a Python server around the same model in PyTorch.
 
 A part of run.py, which see. Both servers are up at once and take turns; the Python server, which takes a seventh of a
-processor when nobody asks, is stopped (SIGSTOP) while ours is asked. Each round measures how fast they answer 32 requests,
-16 of them in flight at a time (images/s), and right after each what its engine does with such images when nothing is around
-it: HTTP's share of its engine is told for both. Then the same load goes to all, four fifths of what the Python server can do,
-and the times of answers count. One image a request, as base64 in JSON, the same bytes to both; two mixes: encodes alone, and
-seven encodes for each decode of 8 steps. The Python server's batches are as large as is fastest, and PyTorch without it
-computes the same batches by the same code. Server, generator and model share the machine's cores. int8 is compared with
-PyTorch's bf16.
+processor without requests, is stopped (SIGSTOP) while ours is asked. Each round measures how fast they answer 32
+requests, 16 of them in flight at a time (images/s), and right after each what its engine does with such images when
+nothing is around it: HTTP's share of its engine is told for both. Then the same load goes to all, four fifths of what
+the Python server can do, and the times of answers count. One image a request, as base64 in JSON, the same bytes to
+both; two mixes: encodes alone, and seven encodes for each decode of 8 steps. The Python server's batches are as large
+as is fastest, and PyTorch without it computes the same batches by the same code. Server, generator and model share the
+machine's cores. int8 is compared with PyTorch's bf16.
 """
 import base64
 import functools
@@ -156,8 +156,9 @@ class Pair:
 
     def start(self, folder, precision, threads):
         try:
-            # However long they wait: the Python server refuses nobody either.
-            server = Tessera(f"{MODEL}={folder},precision={precision}", "--threads", str(threads), "--longest-wait", "0")
+            # No limit to the wait: the Python server refuses no request either.
+            server = Tessera(f"{MODEL}={folder},precision={precision}", "--threads", str(threads),
+                             "--longest-wait", "0")
         except SystemExit as error:
             lines = str(error).strip().splitlines()
             why = next((line for line in lines if "rror" in line), lines[-1])
@@ -202,7 +203,7 @@ def flood(server, seconds, classes):
 
 
 def throughput(server, mix, in_flight, count):
-    """Images a second while so many are in flight, until `count` are answered: each mix with the same number of decodes."""
+    """Images a second with `in_flight` requests at a time, until `count` are answered."""
     kinds = [kind for kind, times in mix.items() for _ in range(times)]
     return count / flood(server, 3600, {"all": (f"closed={in_flight} count={count}", kinds)})[1]
 
@@ -216,7 +217,8 @@ def times(server, mix, rate, seconds):
 
 def engine_rate(ours, precision, mix):
     """images/s of ours without a server."""
-    return sum(mix.values()) / sum(ours.seconds(MODEL, precision, kind) for kind, times in mix.items() for _ in range(times))
+    kinds = [kind for kind, times in mix.items() for _ in range(times)]
+    return len(kinds) / sum(ours.seconds(MODEL, precision, kind) for kind in kinds)
 
 
 def queue_round(pair, ours, mix):
@@ -259,15 +261,15 @@ def summary(row):
     at = "; ".join(f"{kind}: ours {mine['p50']:.0f}, {mine['p99']:.0f}, LitServe {row['pytorch_at'][kind]['p50']:.0f}, "
                    f"{row['pytorch_at'][kind]['p99']:.0f}" for kind, mine in row["ours_at"].items())
     return (f"{row['mix']} {row['precision']}: images/s: ours {row['ours']:.2f}, LitServe (batches of {row['batch']}) "
-            f"{row['pytorch']:.2f}, ratio {shown['ratio']}, the engines' {shown['engine_ratio']}; HTTP of its engine: ours "
-            f"{shown['share']}, LitServe {shown['pytorch_share']}, kept {shown['kept']}; at {row['load']:.2f}/s, "
-            f"p50 and p99 in ms: {at}")
+            f"{row['pytorch']:.2f}, ratio {shown['ratio']}, the engines' {shown['engine_ratio']}; "
+            f"HTTP of its engine: ours {shown['share']}, LitServe {shown['pytorch_share']}, kept {shown['kept']}; "
+            f"at {row['load']:.2f}/s, p50 and p99 in ms: {at}")
 
 
 def measure(a, theirs):
     """[{mix, precision, against, batch, ours, pytorch, ratio, engine_ratio, share, pytorch_share, kept, load, ours_at,
-    pytorch_at, rounds}]; images/s over HTTP, their ratio, the engines', what HTTP is of its engine on either side, and HTTP's
-    ratio over the engines'."""
+    pytorch_at, rounds}]; images/s over HTTP, their ratio, the engines', what HTTP is of its engine on either side, and
+    HTTP's ratio over the engines'."""
     rows = []
     for against in ("fp32", "bf16"):
         precisions = [p for p in a.precisions if THEIRS[p] == against]

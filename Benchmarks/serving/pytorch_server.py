@@ -3,10 +3,10 @@
     python Benchmarks/serving/pytorch_server.py FOLDER PORT fp32|bf16 THREADS LAYOUT BATCH
 
 POST /predict {"input": ["base64 of a picture"]} answers {"tokens": [...]}, POST /predict {"tokens": [...]} answers
-{"image": "base64 of a PNG"}. The model is reference/sftok.py in inference mode, bf16 by autocast, convolutions' weights in
-LAYOUT (contiguous or channels_last); pictures are read and resized by Pillow in the server's worker, as the authors' scripts
-do. One worker for both, so that two models don't contend for the cores; pictures of a batch are encoded together, decoded
-one by one, as the authors' sampler takes one.
+{"image": "base64 of a PNG"}. The model is reference/sftok.py in inference mode, bf16 by autocast, convolutions' weights
+in LAYOUT (contiguous or channels_last); pictures are read and resized by Pillow in the server's worker, as the authors'
+scripts do. One worker for both, so that two models don't contend for the cores; pictures of a batch are encoded
+together, decoded one by one, as the authors' sampler takes one.
 """
 import base64
 import io

@@ -188,8 +188,8 @@ public enum PickleDefect: Sendable, Equatable, CustomStringConvertible {
         case .opcode(let byte):
             "opcode 0x\(String(byte, radix: 16)), which torch.load(weights_only=True) does not allow"
         case .version(let found):
-            "pickle protocol \(found); expected protocol 2, as torch.save writes it and torch.load(weights_only=True) reads "
-                + "it: save it again without pickle_protocol"
+            "pickle protocol \(found); expected protocol 2, as torch.save writes it and torch.load(weights_only=True) "
+                + "reads it: save it again without pickle_protocol"
         case .emptyStack(let opcode): "\(opcode) needs more values than the stack holds"
         case .noMark(let opcode): "\(opcode) without a mark"
         case .opcodeLimit(let limit): "more than \(limit) opcodes"

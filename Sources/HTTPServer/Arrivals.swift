@@ -5,9 +5,9 @@ import Glibc
 // taken, and between the last `accept` and `close` more may complete. So arrivals end first.
 extension Sockets {
     /// Lets no further connection begin, while those that the kernel has completed can be accepted and handshakes under
-    /// way go on: a packet that asks for a connection (SYN without ACK) is dropped. Its sender asks again a second later
-    /// (RFC 6298 2.1) and is refused when the socket is closed. Accepted sockets inherit the filter, which drops nothing
-    /// that belongs to a connection.
+    /// way go on: a packet that asks for a connection (SYN without ACK) is dropped. Its sender asks again a second
+    /// later (RFC 6298 2.1) and is refused when the socket is closed. Accepted sockets inherit the filter, which drops
+    /// nothing that belongs to a connection.
     ///
     /// - Returns: whether the kernel has taken the filter.
     @discardableResult

@@ -5,8 +5,8 @@ import HTTPWire
 /// One socket driven by a `ConnectionState`.
 ///
 /// Readable bytes are no longer asked for when they come while nothing may be read, not each time a request is handed
-/// over: most clients send nothing before they have their response. From then on each tick looks whether the peer is still
-/// there.
+/// over: most clients send nothing before they have their response. From then on each tick looks whether the peer is
+/// still there.
 ///
 /// `@unchecked Sendable`: touched on the worker's queue only.
 final class Connection: @unchecked Sendable {

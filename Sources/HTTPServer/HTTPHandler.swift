@@ -34,7 +34,8 @@ public protocol HTTPExchange: AnyObject, Sendable {
     /// The request is whole. The response may be given later, from any thread.
     func run(body: [UInt8], responder: HTTPResponder)
 
-    /// The response to what the wire refuses of this request's body; its status should be the error's. Ends the exchange.
+    /// The response to what the wire refuses of this request's body; its status should be the error's. Ends the
+    /// exchange.
     func response(to error: HTTPWireError) -> HTTPResponse
 
     /// The client has disconnected before the response was whole: work on the request is lost work.

@@ -93,10 +93,10 @@ public final class HTTPServer: Sendable {
         }
     }
 
-    /// Stops: no connection begins any more, idle ones close, accepted requests get responses with `Connection: close`. A
-    /// kept connection's next request, if it comes within `HTTPLimits.drainIdle`, still reaches the handler, and so does
-    /// one that has begun and ends within `HTTPLimits.drainRequest`; later ones get 503. A connection that the kernel had
-    /// completed before is accepted and served as these, though it may have to wait for room.
+    /// Stops: no connection begins any more, idle ones close, accepted requests get responses with `Connection: close`.
+    /// A kept connection's next request, if it comes within `HTTPLimits.drainIdle`, still reaches the handler, and so
+    /// does one that has begun and ends within `HTTPLimits.drainRequest`; later ones get 503. A connection that the
+    /// kernel had completed before is accepted and served as these, though it may have to wait for room.
     ///
     /// - Parameter grace: after it, what is left is cut off.
     /// - Parameter completion: once; the number of accepted requests that went unanswered.

@@ -48,8 +48,8 @@ final class Listener: @unchecked Sendable {
         }
     }
 
-    /// Ends arrivals, takes every connection that the kernel has completed, so that no client sees a reset, then closes.
-    /// Where there is no room for them it waits until there is. On `queue`.
+    /// Ends arrivals, takes every connection that the kernel has completed, so that no client sees a reset, then
+    /// closes. Where there is no room for them it waits until there is. On `queue`.
     ///
     /// - Parameter handshakes: how long handshakes that are under way have to end; none are on a Unix socket.
     func stop(handshakes: Duration, _ closed: @escaping @Sendable () -> Void) {

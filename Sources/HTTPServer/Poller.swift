@@ -66,7 +66,8 @@ struct Poller: ~Copyable {
         return epoll_ctl(self.descriptor, operation, descriptor, &event) == 0
     }
 
-    /// Waits until something is ready, the waker was called or the time is over; -1 milliseconds: for as long as it takes.
+    /// Waits until something is ready, the waker was called or the time is over; -1 milliseconds: for as long as it
+    /// takes.
     ///
     /// - Returns: how many events there are for `event`; where many are ready, some of them.
     mutating func wait(milliseconds: Int32) -> Int {

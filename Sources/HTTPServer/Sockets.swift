@@ -50,9 +50,9 @@ enum Sockets {
         _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
     }
 
-    /// Sends what there is at once, but of what a peer doesn't read the kernel takes no more than 64 KiB ahead, instead of
-    /// megabytes: a client that asks and asks and reads nothing makes the service do that much work, no more. What is on
-    /// its way isn't bounded by it, so a client that reads is not slowed.
+    /// Sends what there is at once, but of what a peer doesn't read the kernel takes no more than 64 KiB ahead, instead
+    /// of megabytes: a client that asks and asks and reads nothing makes the service do that much work, no more. What
+    /// is on its way isn't bounded by it, so a client that reads is not slowed.
     static func prepareTCP(_ descriptor: Int32) {
         set(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY)
         set(descriptor, Int32(IPPROTO_TCP), TCP_NOTSENT_LOWAT, to: 64 << 10)

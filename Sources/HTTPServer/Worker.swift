@@ -3,8 +3,8 @@ import Glibc
 import HTTPWire
 import Synchronization
 
-/// A loop that connections live on, run by a serial queue of its own. They share one epoll descriptor, one clock and one
-/// read buffer, so that an idle connection costs its state and a place in `poller`.
+/// A loop that connections live on, run by a serial queue of its own. They share one epoll descriptor, one clock and
+/// one read buffer, so that an idle connection costs its state and a place in `poller`.
 ///
 /// The loop waits in epoll_wait(2) itself: through a dispatch source each event would cost two changes of threads. What
 /// other threads want done on the loop comes through `perform`.

@@ -139,7 +139,8 @@ extension ConnectionState {
         return write([header]) + streamed(response.body, at: moment)
     }
 
-    /// The next piece of the stream. The owner sends another once it has seen `.streamDrained`, which bounds what waits.
+    /// The next piece of the stream. The owner sends another once it has seen `.streamDrained`, which bounds what
+    /// waits.
     public mutating func streamed(_ piece: [UInt8], at moment: HTTPMoment) -> [Action] {
         guard phase == .streaming, !piece.isEmpty else { return [] }
         if context.isHead { return unwritten == 0 ? [.streamDrained] : [] }

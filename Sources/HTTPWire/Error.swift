@@ -1,4 +1,5 @@
-/// Why the wire itself refuses a request, or a multipart body. A refused request's connection closes after the response.
+/// Why the wire itself refuses a request, or a multipart body. A refused request's connection closes after the
+/// response.
 public struct HTTPWireError: Error, Sendable, Equatable, CustomStringConvertible {
     /// 400, 408, 413, 414, 415 (multipart), 429, 431, 500 (a handler that gave no response), 501,
     /// 503 (the server stops) or 505.

@@ -17,7 +17,8 @@ public struct QueryItem: Sendable, Equatable {
     }
 }
 
-/// A request without its body: RFC 9112 3 and 5, checked. Immutable and shared: several hold it until the response is made.
+/// A request without its body: RFC 9112 3 and 5, checked. Immutable and shared: several hold it until the response is
+/// made.
 public final class HTTPRequestHead: Sendable {
     /// Compared with its case (RFC 9110 9.1).
     public let method: String

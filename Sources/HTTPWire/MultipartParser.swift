@@ -1,14 +1,14 @@
-// Strategy: content goes through in slices, up to the next boundary; what stands between a boundary and a part's content
-// goes through byte by byte. Nothing is kept but the header line at hand: a boundary that is cut in two is kept as a
-// number of bytes, for what they were is known.
+// Strategy: content goes through in slices, up to the next boundary; what stands between a boundary and a part's
+// content goes through byte by byte. Nothing is kept but the header line at hand: a boundary that is cut in two is kept
+// as a number of bytes, for what they were is known.
 //
 // Invariants: each byte is looked at a fixed number of times at most. Where the input was cut changes nothing but the
 // cuts between slices of content. After a failure every further call repeats it.
 
 /// Takes the parts out of a body of multipart/form-data (RFC 7578, RFC 2046 5.1) that comes in any pieces.
 ///
-/// Stricter than RFC 2046 where that leaves a choice: lines end in CRLF, and what begins a line like the boundary is the
-/// boundary or an error, never content.
+/// Stricter than RFC 2046 where that leaves a choice: lines end in CRLF, and what begins a line like the boundary is
+/// the boundary or an error, never content.
 public struct MultipartParser: Sendable {
     public enum Event: Sendable, Equatable {
         /// `input` is used up.

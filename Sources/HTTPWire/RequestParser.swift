@@ -1,6 +1,6 @@
-// Strategy: lines of the head that the input holds whole, and that break no rule of bytes, are taken at once; every other
-// line goes through one byte at a time, and what is refused before its end is refused there. So where the input was split
-// can't matter. Body data goes through in slices. The parser keeps only the line it is in.
+// Strategy: lines of the head that the input holds whole, and that break no rule of bytes, are taken at once; every
+// other line goes through one byte at a time, and what is refused before its end is refused there. So where the input
+// was split can't matter. Body data goes through in slices. The parser keeps only the line it is in.
 //
 // Invariants: after `.failure` every further call repeats it and takes no byte, so nothing behind a refused request is
 // ever read as another one. After `.end` the next call begins the next request.

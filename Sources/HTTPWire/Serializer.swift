@@ -1,5 +1,5 @@
-/// Writes responses (RFC 9112 4). The fields that frame a message are written here and nowhere else: a handler's own are
-/// dropped, so a response can't end elsewhere than its length says.
+/// Writes responses (RFC 9112 4). The fields that frame a message are written here and nowhere else: a handler's own
+/// are dropped, so a response can't end elsewhere than its length says.
 enum Serializer {
     /// What the request decides about its response.
     struct Context {

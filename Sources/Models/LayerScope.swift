@@ -54,8 +54,8 @@ struct LayerScope {
         let shape = try tensors.shape(name)
         guard shape.count == rank, shape.allSatisfy({ (1...1 << 24).contains($0) }) else {
             throw ModelError.structure(
-                "\(file.path): tensor '\(prefix)\(name)' has shape \(shape), expected \(rank) dimensions of 1 to 16777216"
-            )
+                "\(file.path): tensor '\(prefix)\(name)' has shape \(shape), "
+                    + "expected \(rank) dimensions of 1 to 16777216")
         }
         return shape
     }

@@ -27,8 +27,8 @@ public enum Compute {
         case float32
         /// Factors are rounded to bfloat16, to nearest even.
         case bfloat16
-        /// Weights are rounded to 8 bits with a step for each output, a product's rows to 8 bits over their own range; sums
-        /// of these are exact. Convolutions, and what lies between products, are in `unquantized`.
+        /// Weights are rounded to 8 bits with a step for each output, a product's rows to 8 bits over their own range;
+        /// sums of these are exact. Convolutions, and what lies between products, are in `unquantized`.
         case int8
 
         /// Whether the level in force has instructions for it, and so has oneDNN where that computes in it.

@@ -248,8 +248,8 @@ public final class Convolution: PackableLayer {
 /// Nearest-neighbour upsampling by 2 and a 3x3 convolution, without the large picture between.
 ///
 /// By Winograd where that pays: 25 products for 16 pixels, since rows and columns come in pairs. Else as four 2x2
-/// convolutions of the small picture: each output pixel sees every input pixel under its 3x3 window once, with the weights
-/// that fall on it summed (4 taps for 9).
+/// convolutions of the small picture: each output pixel sees every input pixel under its 3x3 window once, with the
+/// weights that fall on it summed (4 taps for 9).
 public final class UpsamplingConvolution: PackableLayer {
     private enum Implementation {
         case phases([Convolution])

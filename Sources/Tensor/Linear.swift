@@ -12,8 +12,8 @@ public enum Activation: Int32, Sendable {
 
 /// y = activation(x w^T + b).
 ///
-/// With packed weights by kernels of our own; of float32 without AVX-512 on OpenBLAS, which uses PyTorch's order of weights as
-/// it lies.
+/// With packed weights by kernels of our own; of float32 without AVX-512 on OpenBLAS, which uses PyTorch's order of
+/// weights as it lies.
 public final class Linear: PackableLayer {
     public let inputs: Int
     public let outputs: Int

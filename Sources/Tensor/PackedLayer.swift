@@ -1,9 +1,10 @@
 import COneDNN
 
-/// A layer's weights in the bytes that it computes with: what a file of packed weights holds, and what a layer can be made
-/// on without a copy.
+/// A layer's weights in the bytes that it computes with: what a file of packed weights holds, and what a layer can be
+/// made on without a copy.
 public struct PackedLayer {
-    /// All that decides what the bytes mean. A layer takes only bytes whose layout is the one that it would make itself.
+    /// All that decides what the bytes mean. A layer takes only bytes whose layout is the one that it would make
+    /// itself.
     public let layout: String
     /// The weights, and the bias where there is one; each aligned to 64 bytes.
     public let parts: [UnsafeRawBufferPointer]

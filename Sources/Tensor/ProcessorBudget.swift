@@ -2,8 +2,8 @@ import CKernels
 import Glibc
 
 extension Compute {
-    /// Processors this process may use: its affinity, bounded by its cgroup's CPU quota (`cpu.max`, version 2) and those
-    /// of the groups around it, at least 1. The host's processors say nothing inside a container.
+    /// Processors this process may use: its affinity, bounded by its cgroup's CPU quota (`cpu.max`, version 2) and
+    /// those of the groups around it, at least 1. The host's processors say nothing inside a container.
     public static var availableProcessors: Int {
         let quotas = cgroupFolders(read("/proc/self/cgroup")).compactMap { cgroupQuota(read($0 + "/cpu.max")) }
         return max(1, min(Int(tk_processors()), quotas.min() ?? .max))

@@ -54,8 +54,8 @@ package enum Base64 {
             case 0x0A, 0x0D: "a line break, expected none, not at the end either"
             case UInt8(ascii: "="): "'=' before the end, expected padding at the end only, one or two of it"
             case UInt8(ascii: "-"), UInt8(ascii: "_"):
-                "'\(Character(UnicodeScalar(text[index])))' of the URL-safe alphabet, expected the standard one with '+' "
-                    + "and '/' (RFC 4648, section 4)"
+                "'\(Character(UnicodeScalar(text[index])))' of the URL-safe alphabet, expected the standard one with "
+                    + "'+' and '/' (RFC 4648, section 4)"
             default: "\(named(text[index...])), a character outside the base64 alphabet"
             }
         return Failure(offset: index, message: message)

@@ -44,9 +44,9 @@ package enum Npy {
         package let values: [Int64]
     }
 
-    /// Reads integers of any size, signed or not, in either byte order, as `numpy.load` does. Refused here are what tokens
-    /// never are (floats, booleans, texts, objects, structures), several rows in Fortran's order, bytes behind the values,
-    /// and what no version of NumPy writes in a header though Python would read it.
+    /// Reads integers of any size, signed or not, in either byte order, as `numpy.load` does. Refused here are what
+    /// tokens never are (floats, booleans, texts, objects, structures), several rows in Fortran's order, bytes behind
+    /// the values, and what no version of NumPy writes in a header though Python would read it.
     ///
     /// - Parameters:
     ///   - limit: of values.

@@ -1,6 +1,7 @@
 /// The header of an array file: a dictionary as Python 2 and 3 write it, with just these members, each once, in any
-/// order. What NumPy refuses is refused here: a file that only one of the two reads is no file to keep. Not read, though
-/// NumPy does: a member twice, comments, escapes in a text, texts in pieces, sizes in any form but decimal digits.
+/// order. What NumPy refuses is refused here: a file that only one of the two reads is no file to keep. Not read,
+/// though NumPy does: a member twice, comments, escapes in a text, texts in pieces, sizes in any form but decimal
+/// digits.
 struct NpyHeader {
     /// NumPy's name of the elements' type.
     let descr: String

@@ -44,8 +44,9 @@ public struct DecodeParameters: Sendable, Equatable {
         if let wanted = self.contract, !contract.covers(wanted) {
             throw FormatError(
                 .conflict, "contract_mismatch",
-                "the tokens were made under contract '\(shortened(wanted))', this model's is '\(contract.fingerprint)': "
-                    + "other weights, precision, preprocessing or assignment", param: "contract")
+                "the tokens were made under contract '\(shortened(wanted))', "
+                    + "this model's is '\(contract.fingerprint)': other weights, precision, preprocessing "
+                    + "or assignment", param: "contract")
         }
         if let steps = decode.steps {
             guard contract.defaultSteps != nil else { throw .badOption("steps", "this model decodes without steps") }

@@ -11,8 +11,8 @@ enum Allocator {
         _ = mallopt(M_TRIM_THRESHOLD, 4 << 20)
     }
 
-    /// Every few seconds gives back what keepLittle() doesn't reach: what was freed below a block that is still in use, as
-    /// when many bodies grew side by side. Where that is little, it costs less to keep it.
+    /// Every few seconds gives back what keepLittle() doesn't reach: what was freed below a block that is still in use,
+    /// as when many bodies grew side by side. Where that is little, it costs less to keep it.
     ///
     /// - Returns: what does so as long as it is held.
     static func giveBackRegularly() -> any DispatchSourceTimer {

@@ -2,9 +2,9 @@ import ArgumentParser
 import FilePaths
 import Foundation
 
-/// What the process was started with, each in the text form of `Path`, so that names that are not UTF-8 keep their bytes;
-/// Swift's and Foundation's own put U+FFFD in place of such bytes. What is not a path holds no character that is written
-/// otherwise, or is refused with it.
+/// What the process was started with, each in the text form of `Path`, so that names that are not UTF-8 keep their
+/// bytes; Swift's and Foundation's own put U+FFFD in place of such bytes. What is not a path holds no character that is
+/// written otherwise, or is refused with it.
 enum Arguments {
     /// Without the executable's name.
     static let texts: [String] = {

@@ -56,8 +56,8 @@ struct ModelLocations: ParsableArguments {
 struct LocalModel: ParsableArguments {
     @Option(
         help: """
-            The model: [ID=]FOLDER[,vae=FOLDER][,preprocessor=FILE][,precision=WORD]; up to the first comma a folder where \
-            there is one of that name, equals sign and all, else split at the first equals sign (default: \
+            The model: [ID=]FOLDER[,vae=FOLDER][,preprocessor=FILE][,precision=WORD]; up to the first comma a folder \
+            where there is one of that name, equals sign and all, else split at the first equals sign (default: \
             \(DefaultModel.variable), else the built-in one).
             """)
     var model: String?

@@ -7,17 +7,18 @@ struct Pack: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Writes a model's packed weights beside it, so that a later start maps them.",
         discussion: """
-            Every layer lays its weights out anew when a model is loaded. This writes what comes of it to \
-            FOLDER/packed-PRECISION-INSTRUCTIONS.tessera: one file for each precision and each kind of processor. Every \
-            command and `serve` map that file from then on, without reading the weights; processes that serve the same \
-            model share its memory.
+            Every layer lays its weights out anew when a model is loaded. This writes the result to \
+            FOLDER/packed-PRECISION-INSTRUCTIONS.tessera: one file for each precision and each kind of processor. \
+            Every command and `serve` map that file from then on, without reading the weights; processes that serve \
+            the same model share its memory.
 
             The weights stay what counts. A file is used where it was packed from weights of the same names and sizes, \
-            by the same version of oneDNN; a few layers are laid out by the number of threads as well, and are made from \
-            the weights where that is another (--threads). Where their times are the same as well, the fingerprint is taken from the file; \
-            else all weights are read and compared with it. A file that doesn't fit, or whose index is damaged, costs one \
-            warning and the time to read the weights. What a start can't see is damage among the packed numbers \
-            themselves: --check reads them all, and compares them with what was written, not with the weights.
+            by the same version of oneDNN; a few layers are laid out by the number of threads as well, and are made \
+            from the weights where that is another (--threads). Where their times are the same as well, the \
+            fingerprint is taken from the file; else all weights are read and compared with it. A file that doesn't \
+            fit, or whose index is damaged, costs one warning and the time to read the weights. What a start can't see \
+            is damage among the packed numbers themselves: --check reads them all, and compares them with what was \
+            written, not with the weights.
 
             Packing again replaces the file; services that have mapped the old one keep it until they reload (SIGHUP).
 

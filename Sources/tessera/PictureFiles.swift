@@ -19,8 +19,8 @@ extension Files {
         }
     }
 
-    /// The pictures that are meant by `paths`: of a folder those that `PictureFolder` lists; every other path is taken as
-    /// it is.
+    /// The pictures that are meant by `paths`: of a folder those that `PictureFolder` lists; every other path is taken
+    /// as it is.
     ///
     /// - Parameter skipped: as `PictureFolder.pictures` tells it.
     static func pictures(

@@ -3,9 +3,9 @@ import Foundation
 
 /// How long libgomp's threads spin while they wait for one another, before they sleep.
 ///
-/// Its default is about a hundred times as long. A thread that spins takes time from whoever else could run: the service's
-/// own connections, another program, the other half of its core; beside one busy program two threads computed 1.5 to 2
-/// times as many images with this number, and alone as many or a few more (`README.md`, Limits).
+/// Its default is about a hundred times as long. A thread that spins takes time from whoever else could run: the
+/// service's own connections, another program, the other half of its core; beside one busy program two threads computed
+/// 1.5 to 2 times as many images with this number, and alone as many or a few more (`README.md`, Limits).
 enum Spinning {
     static let variable = "GOMP_SPINCOUNT"
     static let count = "3000"

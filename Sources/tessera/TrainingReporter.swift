@@ -44,8 +44,8 @@ final class TrainingReporter {
         let judged = summary.validation ?? summary.training
         if hasRectifier, judged.rectifier > judged.quantizer {
             training.message(
-                "warning: the rectifier makes latents worse than the codes alone; expected more epochs, --rectifier-start "
-                    + "identity, or --layers 0")
+                "warning: the rectifier makes latents worse than the codes alone; expected more epochs, "
+                    + "--rectifier-start identity, or --layers 0")
         }
         training.message("model: \(summary.model)")
     }

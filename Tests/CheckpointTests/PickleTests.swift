@@ -100,7 +100,8 @@ private func run(_ body: [UInt8], limits: PickleLimits = PickleLimits()) throws 
         ),
         (
             Pickle.tensor(
-                storage: Pickle.storage("0", count: Pickle.int(2), type: Pickle.global("torch", "ComplexFloatStorage"))),
+                storage: Pickle.storage(
+                    "0", count: Pickle.int(2), type: Pickle.global("torch", "ComplexFloatStorage"))),
             "needs the global 'torch.ComplexFloatStorage'"
         ),
         (

@@ -140,8 +140,8 @@ enum ListenerKind: String, CaseIterable, Sendable {
         init(_ number: Int32) { self.number = number }
     }
 
-    /// The connections' queue is busy for longer than they may be silent. When it goes on, its clock's tick is due since
-    /// before the rest of their requests came.
+    /// The connections' queue is busy for longer than they may be silent. When it goes on, its clock's tick is due
+    /// since before the rest of their requests came.
     @Test(arguments: [
         "GET /late HTTP/1.1\r\nHost: a\r\n\r\n", "POST /late HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab",
     ])

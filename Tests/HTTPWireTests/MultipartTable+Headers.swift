@@ -71,7 +71,8 @@ extension MultipartTable {
             "a bare CR", "--b\r\nContent-Disposition: form-data; name=x\r\r\n\r\n--b--", "a CR must be followed by LF"),
         refuses("a NUL", fields("Content-Disposition: form-data; name=\"\u{0}\"\r\n"), "control character \"\\x00\""),
         refuses(
-            "the second part's header", "--b\r\n\(named)\r\n1\r\n--b\r\n\(named)X\r\n\r\n2\r\n--b--", "part 2, at byte"),
+            "the second part's header", "--b\r\n\(named)\r\n1\r\n--b\r\n\(named)X\r\n\r\n2\r\n--b--",
+            "part 2, at byte"),
     ]
 
     /// Against `MultipartTests.limits`: 5 parts, 200 bytes of header.

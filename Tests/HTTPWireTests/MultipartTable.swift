@@ -105,7 +105,8 @@ extension MultipartTable {
         refuses("another boundary", form("x", boundary: "c"), "before the first part, at byte 59: no line"),
         refuses("text before the boundary on its line", "x--b\r\n -- b\r\n", "no line"),
         refuses(
-            "a longer boundary", "--b\r\nContent-Disposition: form-data; name=n\r\n\r\nx\r\n--bb--\r\n", "\"b\" behind"),
+            "a longer boundary", "--b\r\nContent-Disposition: form-data; name=n\r\n\r\nx\r\n--bb--\r\n",
+            "\"b\" behind"),
         refuses(
             "a longer first boundary", "--bb\r\n", "before the first part, at byte 3: \"b\" behind the boundary --b"),
         refuses("one hyphen behind a boundary", "--b-\r\n", "at byte 4: \"\\x0d\" behind"),

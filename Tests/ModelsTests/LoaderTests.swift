@@ -42,7 +42,8 @@ struct LoaderTests {
 
     static let defects: [Defect] = [
         Defect(
-            without: ["encoder.ln_pre.bias"], expected: "tensor 'encoder.ln_pre.bias' is missing; expected shape [128]"),
+            without: ["encoder.ln_pre.bias"],
+            expected: "tensor 'encoder.ln_pre.bias' is missing; expected shape [128]"),
         Defect(
             adding: ["decoder.ffn.0.bias": [255]],
             expected: "tensor 'decoder.ffn.0.bias' has shape [255]; expected [256]"),
@@ -120,8 +121,8 @@ struct LoaderTests {
         let (config, weights) = (folder.path + "/config.json", folder.path + "/model.safetensors")
         #expect(
             message(ModelSource(id: "x", folder: folder.path))
-                == "\(config): model.vq_model.codebook_size is 8192, but tensor 'quantize.embedding' of shape [1, 512, 32] "
-                + "of \(weights) says 512: the file is cut or another model's")
+                == "\(config): model.vq_model.codebook_size is 8192, but tensor 'quantize.embedding' of shape "
+                + "[1, 512, 32] of \(weights) says 512: the file is cut or another model's")
     }
 
     @Test func revqParts() throws {

@@ -194,7 +194,8 @@ package final class TemporaryModel {
         for (name, shape) in size.shapes { writer.add(name, shape: shape, seed: seed) }
         try writer.write(to: folder.path + "/model.safetensors")
         try folder.write(
-            "{\"model\": {\"vq_model\": {\"codebook_size\": \(size.codes)}, \"decoder\": {\"randomize_temperature\": 1.0}}}",
+            "{\"model\": {\"vq_model\": {\"codebook_size\": \(size.codes)}, "
+                + "\"decoder\": {\"randomize_temperature\": 1.0}}}",
             to: "config.json")
         return folder
     }
@@ -244,7 +245,8 @@ package final class SafetensorsWriter {
             let size = entry.shape.reduce(4, *)
             defer { offset += size }
             return
-                "\"\(entry.name)\":{\"dtype\":\"F32\",\"shape\":\(entry.shape),\"data_offsets\":[\(offset),\(offset + size)]}"
+                "\"\(entry.name)\":{\"dtype\":\"F32\",\"shape\":\(entry.shape),"
+                + "\"data_offsets\":[\(offset),\(offset + size)]}"
         }
         let header = Data("{\(members.joined(separator: ","))}".utf8)
         guard FileManager.default.createFile(atPath: path, contents: nil),

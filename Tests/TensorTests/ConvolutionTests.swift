@@ -75,8 +75,8 @@ struct ConvolutionTests {
     /// `@unchecked Sendable`: written by one thread, then read by another.
     private final class Made: @unchecked Sendable { var convolutions: [Convolution] = [] }
 
-    /// Models are loaded on one thread and used on another, while more are loaded. Where oneDNN has no kernel of its own
-    /// for the shape (DNNL_MAX_CPU_ISA=SSE41), it needs a scratchpad.
+    /// Models are loaded on one thread and used on another, while more are loaded. Where oneDNN has no kernel of its
+    /// own for the shape (DNNL_MAX_CPU_ISA=SSE41), it needs a scratchpad.
     @Test func madeOnOneThreadAndRunOnAnother() throws {
         let pool = ScratchPool()
         let shape = Convolution.Shape(inputs: 128, outputs: 3, height: 64, width: 64)
@@ -201,7 +201,8 @@ struct ConvolutionTests {
         }
     }
 
-    /// At every level, with edges that don't fill a tile; what isn't a multiple of the vectors' width has no such kernel.
+    /// At every level, with edges that don't fill a tile; what isn't a multiple of the vectors' width has no such
+    /// kernel.
     @Test(arguments: [(16, 32, 1, 1), (32, 64, 3, 5), (64, 32, 20, 17), (128, 64, 16, 16), (32, 32, 7, 40)])
     func upsamplingByWinogradEqualsPhases(inputs: Int, outputs: Int, height: Int, width: Int) throws {
         let pool = ScratchPool()

@@ -100,8 +100,8 @@ struct LinearTests {
         }
     }
 
-    /// Rounding to bytes would make a number of what is none. Other rows have nothing to do with it, nor where a row ends in
-    /// half a pair or half a lane.
+    /// Rounding to bytes would make a number of what is none. Other rows have nothing to do with it, nor where a row
+    /// ends in half a pair or half a lane.
     @Test(arguments: [40, 39])
     func whatIsNotFiniteStaysSo(inputs: Int) throws {
         let pool = ScratchPool()
@@ -165,8 +165,8 @@ struct LinearTests {
         }
     }
 
-    /// Nor do the rows beside a row matter, nor where panels, lanes and blocks end: rows of rounded weights are kept from one
-    /// pass to the next.
+    /// Nor do the rows beside a row matter, nor where panels, lanes and blocks end: rows of rounded weights are kept
+    /// from one pass to the next.
     @Test(arguments: [(130, 39), (64, 256), (7, 1)])
     func rowsDoNotMatter(outputs: Int, inputs: Int) throws {
         let pool = ScratchPool()

@@ -153,8 +153,8 @@ struct PackedLayerTests {
         #expect(throws: LibraryError.self) { _ = try FloatBuffer(count: 4, packed: packed).count }
     }
 
-    /// oneDNN chooses some layouts by the number of threads that are to run them: where it does, that is told apart from
-    /// damage, so that the layer can be made anew.
+    /// oneDNN chooses some layouts by the number of threads that are to run them: where it does, that is told apart
+    /// from damage, so that the layer can be made anew.
     @Test func aConvolutionForAnotherNumberOfThreads() throws {
         defer { Compute.setThreads(2) }
         let pool = ScratchPool()

@@ -137,7 +137,8 @@ struct RowKernelTests {
         }
     }
 
-    /// The exponential to nearly all of float32's digits, relative: between zero and where softmax's results lose theirs.
+    /// The exponential to nearly all of float32's digits, relative: between zero and where softmax's results lose
+    /// theirs.
     @Test func exponentialsAreExact() {
         let exponents = (0..<4000).map { Float($0) / -100 }
         atEveryLevel {
@@ -180,7 +181,8 @@ struct RowKernelTests {
         #expect(x.pixelUnshuffled(pool).pixelShuffled(shortcut: nil, pool).values == values)
     }
 
-    /// Means of a shortcut against their definition: channel o averages channels o * g ..< (o + 1) * g of the unshuffled.
+    /// Means of a shortcut against their definition: channel o averages channels o * g ..< (o + 1) * g of the
+    /// unshuffled.
     @Test(arguments: [4, 8, 16, 32])
     func shortcutMeans(outputs: Int) {
         let pool = ScratchPool()

@@ -14,7 +14,8 @@ import Testing
         /// A request with one parameter in its place, for a model that encodes or one that decodes.
         func body(_ parameter: String, decodes: Bool, isBinary: Bool) -> Inference {
             let parameters = { (level: Level, more: String) in
-                #""parameters":{\#([more, level == self ? parameter : ""].filter { !$0.isEmpty }.joined(separator: ","))}"#
+                let members = [more, level == self ? parameter : ""].filter { !$0.isEmpty }
+                return #""parameters":{\#(members.joined(separator: ","))}"#
             }
             let bytes = decodes ? littleEndian([1, 2, 3, 4], width: 4) : element(png(5))
             let data = decodes ? "[1,2,3,4]" : "[\"\(base64(png(5)))\"]"

@@ -125,8 +125,10 @@ private func serving(_ client: Client, _ body: (UInt16) throws -> Void) throws {
     @Test(arguments: [
         "POST /v1/encode HTTP/1.1\r\nContent-Type: image/png\r\nContent-Length: 100\r\nHost: x\r\n\r\nabc",
         "POST /v1/decode HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 100\r\nHost: x\r\n\r\n{",
-        "POST /v1/reconstruct HTTP/1.1\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\nHost: x\r\n\r\n2\r\nab\r\n",
-        "POST /v1/encode HTTP/1.1\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 9\r\nHost: x\r\n\r\n--b",
+        "POST /v1/reconstruct HTTP/1.1\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\nHost: x\r\n\r\n"
+            + "2\r\nab\r\n",
+        "POST /v1/encode HTTP/1.1\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 9\r\nHost: x\r\n"
+            + "\r\n--b",
         "POST /v2/models/m/infer HTTP/1.1\r\nContent-Type: application/json\r\nContent-Length: 100\r\nHost: x\r\n\r\n{",
         "POST /v1/encode HTTP/1.1\r\nContent-Type: image/png\r\n",
     ])

@@ -24,8 +24,8 @@ import TokenizerCore
     }
 
     private static let otherPictures =
-        "this cache was made from other pictures, or from these before one of them changed; expected the same files in the "
-        + "same order: use another folder"
+        "this cache was made from other pictures, or from these before one of them changed; expected the same files in "
+        + "the same order: use another folder"
 
     private static func other(_ name: String, _ found: String, _ expected: String) -> String {
         "\(name) is \(found), expected \(expected); this cache was made from something else: use another folder"

@@ -65,8 +65,8 @@ func resumingDropsLaterSteps(last: Int, kept: [Int]) throws {
     let error = #expect(throws: TrainingLogError.self) { try steps(folder, keepingThrough: 1) }
     #expect(
         error?.description == folder.path("log.jsonl")
-            + ": line 2 is not a record of a training log: at byte 8: expected a value, found the end of the text; remove this file to go on without it"
-    )
+            + ": line 2 is not a record of a training log: at byte 8: expected a value, found the end of the text; "
+            + "remove this file to go on without it")
     #expect(try folder.text("log.jsonl") == text)
 }
 

@@ -173,8 +173,8 @@ import TokenizerCore
         let rate = message { _ = try Self.run(other) }
         #expect(
             rate?.hasSuffix(
-                "this run was begun with another --rate (0.01 there, 0.02 here); expected the same settings, or another "
-                    + "--out") == true, "\(rate ?? "")")
+                "this run was begun with another --rate (0.01 there, 0.02 here); expected the same settings, or "
+                    + "another --out") == true, "\(rate ?? "")")
         other = job
         other.crops = 30
         let cache = message { _ = try Self.run(other) }
@@ -194,8 +194,9 @@ import TokenizerCore
         job.choice.codes = 64
         #expect(
             message { _ = try Self.run(job) }
-                == "23 squares to train on, those for validation left out, give 23 vectors for each position's codebook, "
-                + "expected at least one for each of 64 codes: give more pictures or --crops, or at most --codes 23")
+                == "23 squares to train on, those for validation left out, give 23 vectors for each position's "
+                + "codebook, expected at least one for each of 64 codes: give more pictures or --crops, or at most "
+                + "--codes 23")
         #expect(!FileManager.default.fileExists(atPath: job.latents))
         // Enough for the plan, but not without those that were then kept for validation.
         job.choice.codes = 23

@@ -8,8 +8,8 @@ import Testing
 
 /// Names that are not UTF-8, from the arguments of a process to the files it opens and writes.
 @Suite(.serialized, .timeLimit(.minutes(5))) struct FileNameTests {
-    /// As Latin-1, a lone continuation byte, overlong, both forms of é, controls, an escape's own text, a leading space and
-    /// the longest.
+    /// As Latin-1, a lone continuation byte, overlong, both forms of é, controls, an escape's own text, a leading space
+    /// and the longest.
     static let names: [Path] = [
         "caf\\xe9.png", "\\x80.png", "\\xc0\\xaf.png", "é.png", "e\u{301}.png", "\\x1b[31m\\x0a\\x07.png",
         "a\\x5cxe9.png",

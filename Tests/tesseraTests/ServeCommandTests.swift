@@ -105,7 +105,8 @@ import Testing
     func aFolderMayHaveAnEqualsSign(text: String, expected: String) throws {
         let model = try TemporaryModel.sftok(.tiny), out = model.path + "/out"
         let shell =
-            "mkdir -p \(model.path)/c/a=b; mv \(model.path)/[cm]*.[js]* \(model.path)/c/a=b; cd \(model.path)/c; exec > \(out)"
+            "mkdir -p \(model.path)/c/a=b; mv \(model.path)/[cm]*.[js]* \(model.path)/c/a=b; cd \(model.path)/c; "
+            + "exec > \(out)"
         let result = try TesseraProcess.run(["inspect", "--threads", "1", text], shell: shell)
         #expect(result.status == 0 && result.errors.isEmpty, "\(result.errors)")
         let found = try String(contentsOfFile: out, encoding: .utf8)
@@ -138,8 +139,8 @@ import Testing
         #expect(try !environment("export OMP_WAIT_POLICY=passive").contains { $0.hasPrefix("GOMP_SPINCOUNT=") })
     }
 
-    /// Bodies that grow side by side lie between one another's pieces; what they took is given back all the same. Not by
-    /// AddressSanitizer's allocator.
+    /// Bodies that grow side by side lie between one another's pieces; what they took is given back all the same. Not
+    /// by AddressSanitizer's allocator.
     @Test(.enabled(if: ProcessInfo.processInfo.environment["ASAN_OPTIONS"] == nil))
     func memoryOfBodiesIsGivenBack() throws {
         let served = try ServedProcess([])
@@ -154,8 +155,8 @@ import Testing
         let clients = try (0..<200).map { _ in try SocketClient(port: served.port) }
         for client in clients {
             try client.send(
-                "POST /v1/encode HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: \(piece.count * pieces)\r\n\r\n"
-            )
+                "POST /v1/encode HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n"
+                    + "Content-Length: \(piece.count * pieces)\r\n\r\n")
         }
         for _ in 0..<pieces { for client in clients { try client.send(piece) } }
         for client in clients { #expect(try client.read().status == 415) }

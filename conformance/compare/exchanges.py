@@ -105,7 +105,8 @@ def make(tokens):
     # Resources, each by GET, HEAD and OPTIONS, with a method that it lacks, and asked for again by its tag.
     for path in ["/health/live", "/livez", "/health/ready", "/health", "/readyz", "/healthz", "/metrics", "/v1/models",
                  "/v1/models/revq-mini", "/openapi.yaml", "/openapi.json", "/v2", "/v2/health/live", "/v2/health/ready",
-                 "/v2/models/revq-mini-encode", "/v2/models/revq-mini-decode/ready", "/v2/models/revq-mini-encode/versions/1"]:
+                 "/v2/models/revq-mini-encode", "/v2/models/revq-mini-decode/ready",
+                 "/v2/models/revq-mini-encode/versions/1"]:
         get(f"get {path}", path)
         get(f"head {path}", path, method="HEAD")
         get(f"options {path}", path, method="OPTIONS")
@@ -114,7 +115,8 @@ def make(tokens):
     get("codebook", "/v1/models/revq-mini/codebook")
     get("codebook head", "/v1/models/revq-mini/codebook", method="HEAD")
     for path in ["/", "/v1", "/v1/encode/", "/v1//encode", "/v1/models/", "/v1/models/none", "/v1/models/none/codebook",
-                 "/v1/models/a%2Fb", "/v2/models/none", "/v2/models/none/ready", "/v2/models/revq-mini-encode/versions/2",
+                 "/v1/models/a%2Fb", "/v2/models/none", "/v2/models/none/ready",
+                 "/v2/models/revq-mini-encode/versions/2",
                  "/%7Ea", "/V1/ENCODE", "/v1/encode?a=b", "/favicon.ico"]:
         get(f"get {path}", path)
     get("options *", "*", method="OPTIONS")
@@ -143,15 +145,19 @@ def make(tokens):
     for name, body in [("no input", {}), ("input of a number", {"input": 1}), ("empty list", {"input": []}),
                        ("list of numbers", {"input": [1]}), ("unknown member", {"input": text, "a": 1}),
                        ("url", {"input": "https://example.org/a.png"}), ("bad base64", {"input": "ab!d"}),
-                       ("data url without base64", {"input": "data:image/png,abc"}), ("margin text", {"input": text, "margin": "x"}),
+                       ("data url without base64", {"input": "data:image/png,abc"}),
+                       ("margin text", {"input": text, "margin": "x"}),
                        ("many", {"input": [text] * 65})]:
         post(f"encode json {name}", "/v1/encode", body)
-    for name, body in [("not json", b"{"), ("twice", b'{"input":"","input":""}'), ("list", b"[]"), ("nan", b'{"input":NaN}'),
-                       ("empty", b""), ("deep", b"[" * 2000), ("utf-16", b"\xff\xfe{\0}\0"), ("mark", b"\xef\xbb\xbf{}")]:
+    for name, body in [("not json", b"{"), ("twice", b'{"input":"","input":""}'), ("list", b"[]"),
+                       ("nan", b'{"input":NaN}'),
+                       ("empty", b""), ("deep", b"[" * 2000), ("utf-16", b"\xff\xfe{\0}\0"),
+                       ("mark", b"\xef\xbb\xbf{}")]:
         post(f"encode {name}", "/v1/encode", body)
     post("encode json query", "/v1/encode?margin=true", {"input": text})
     for name, body in [("empty", b""), ("text", b"hello"), ("gif", b"GIF89a" + b"\0" * 20), ("png head", png()[:40]),
-                       ("jpeg head", jpeg[:60]), ("jpeg half", jpeg[: len(jpeg) // 2]), ("png bad sum", png()[:-6] + b"\0" * 6),
+                       ("jpeg head", jpeg[:60]), ("jpeg half", jpeg[: len(jpeg) // 2]),
+                       ("png bad sum", png()[:-6] + b"\0" * 6),
                        ("huge", png(60000, 60000)[:60] + png()[60:]), ("webp", b"RIFF\x10\0\0\0WEBPVP8 " + b"\0" * 16)]:
         post(f"encode broken {name}", "/v1/encode", body, O)
     post("encode png said to be jpeg", "/v1/encode", png(), G)
@@ -169,9 +175,11 @@ def make(tokens):
     # Forms.
     body, kind = form([file_part(png()), file_part(jpeg, kind=G), field_part("id_space", "local")])
     post("form", "/v1/encode", body, kind)
-    for name, parts in [("without file", [field_part("id_space", "local")]), ("unknown field", [file_part(png()), field_part("a", "b")]),
+    for name, parts in [("without file", [field_part("id_space", "local")]),
+                        ("unknown field", [file_part(png()), field_part("a", "b")]),
                         ("twice", [file_part(png()), field_part("alpha", "black"), field_part("alpha", "black")]),
-                        ("part's type", [file_part(png(), kind="text/plain")]), ("no name", [("Content-Type: image/png", png())]),
+                        ("part's type", [file_part(png(), kind="text/plain")]),
+                        ("no name", [("Content-Type: image/png", png())]),
                         ("broken one", [file_part(png()), file_part(b"GIF89a")]), ("none", [])]:
         body, kind = form(parts)
         post(f"form {name}", "/v1/encode", body, kind)
@@ -190,13 +198,16 @@ def make(tokens):
     post("decode npy two", "/v1/decode", npy("<u2", (2, len(tokens)), ids * 2), N)
     post("decode octets", "/v1/decode", ids, O)
     post("decode octets global", "/v1/decode?id_space=global", b"".join(struct.pack("<I", each) for each in tokens), O)
-    for name, members in [("none", {}), ("text", {"tokens": "a"}), ("empty", {"tokens": []}), ("short", {"tokens": tokens[1:]}),
+    for name, members in [("none", {}), ("text", {"tokens": "a"}), ("empty", {"tokens": []}),
+                          ("short", {"tokens": tokens[1:]}),
                           ("range", {"tokens": [10**6] + tokens[1:]}), ("negative", {"tokens": [-1] + tokens[1:]}),
                           ("huge", {"tokens": [2**70] + tokens[1:]}), ("fraction", {"tokens": [0.5] + tokens[1:]}),
                           ("mixed", {"tokens": [tokens, 1]}), ("steps", {"tokens": tokens, "steps": 3}),
-                          ("temperature", {"tokens": tokens, "temperature": 1}), ("contract", {"tokens": tokens, "contract": "aa"}),
+                          ("temperature", {"tokens": tokens, "temperature": 1}),
+                          ("contract", {"tokens": tokens, "contract": "aa"}),
                           ("seed", {"tokens": tokens, "seed": -1}), ("format", {"tokens": tokens, "format": "gif"}),
-                          ("png of two", {"tokens": [tokens, tokens], "format": "png"}), ("model", {"tokens": tokens, "model": "x"}),
+                          ("png of two", {"tokens": [tokens, tokens], "format": "png"}),
+                          ("model", {"tokens": tokens, "model": "x"}),
                           ("data and tokens", {"tokens": tokens, "data": []}), ("data", {"data": [{"tokens": tokens}]}),
                           ("failed data", {"data": [{"error": {}}]}), ("unknown", {"tokens": tokens, "a": 1})]:
         post(f"decode {name}", "/v1/decode", members)
@@ -230,15 +241,20 @@ def make(tokens):
                                    "parameters": {"binary_data_size": len(ids)}}]}).encode()
     infer("decode binary in", "revq-mini-decode", head + ids, [("Inference-Header-Content-Length", len(head))], O)
     for name, body in [("no inputs", {}), ("other name", {"inputs": [dict(image, name="x")]}),
-                       ("datatype", {"inputs": [dict(image, datatype="FP32")]}), ("shape", {"inputs": [dict(image, shape=[3])]}),
-                       ("outputs", {"inputs": [image], "outputs": [{"name": "x"}]}), ("parameter", {"inputs": [image], "parameters": {"x": 1}}),
+                       ("datatype", {"inputs": [dict(image, datatype="FP32")]}),
+                       ("shape", {"inputs": [dict(image, shape=[3])]}),
+                       ("outputs", {"inputs": [image], "outputs": [{"name": "x"}]}),
+                       ("parameter", {"inputs": [image], "parameters": {"x": 1}}),
                        ("triton's parameter", {"inputs": [image], "parameters": {"priority": 1}}),
                        ("sequence", {"inputs": [image], "parameters": {"sequence_id": 5}}),
-                       ("sequence none", {"inputs": [image], "parameters": {"sequence_id": 0, "sequence_start": False}}),
+                       ("sequence none",
+                        {"inputs": [image], "parameters": {"sequence_id": 0, "sequence_start": False}}),
                        ("bad image", {"inputs": [dict(image, data=["AAAA"])]}), ("id", {"id": 1, "inputs": [image]})]:
         infer(f"encode {name}", "revq-mini-encode", body)
-    for name, body in [("range", {"inputs": [dict(row, data=[10**6] + tokens[1:])]}), ("float", {"inputs": [dict(row, datatype="FP32")]}),
-                       ("short", {"inputs": [dict(row, data=tokens[1:])]}), ("contract", {"inputs": [row], "parameters": {"contract": "aa"}})]:
+    for name, body in [("range", {"inputs": [dict(row, data=[10**6] + tokens[1:])]}),
+                       ("float", {"inputs": [dict(row, datatype="FP32")]}),
+                       ("short", {"inputs": [dict(row, data=tokens[1:])]}),
+                       ("contract", {"inputs": [row], "parameters": {"contract": "aa"}})]:
         infer(f"decode {name}", "revq-mini-decode", body)
     infer("no model", "none", {"inputs": [row]})
     infer("header length", "revq-mini-encode", b"{}", [("Inference-Header-Content-Length", "99")], O)
@@ -259,36 +275,56 @@ def make(tokens):
     add("cut body", request("POST", "/v1/encode", png(), P)[:-5], end="half")
     add("half closed", request("POST", "/v1/encode", png(), P), end="half")
     add("reset", request("POST", "/v1/encode", png(), P), end="reset", responses=0)
-    for name, data in [("no host", b"GET / HTTP/1.1\r\n\r\n"), ("two hosts", b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"),
-                       ("bad host", b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n"), ("host of bytes", b"GET / HTTP/1.1\r\nHost: \xff\r\n\r\n"),
-                       ("version", b"GET / HTTP/1.2\r\nHost: a\r\n\r\n"), ("version 2", b"GET / HTTP/2.0\r\nHost: a\r\n\r\n"),
-                       ("no version", b"GET /\r\n\r\n"), ("lf", b"GET / HTTP/1.1\nHost: a\n\n"), ("fold", b"GET / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n"),
-                       ("space before colon", b"GET / HTTP/1.1\r\nHost : a\r\n\r\n"), ("no colon", b"GET / HTTP/1.1\r\nHost\r\n\r\n"),
-                       ("control", b"GET / HTTP/1.1\r\nHost: a\r\nX: \x01\r\n\r\n"), ("method", b"G@T / HTTP/1.1\r\nHost: a\r\n\r\n"),
+    for name, data in [("no host", b"GET / HTTP/1.1\r\n\r\n"),
+                       ("two hosts", b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"),
+                       ("bad host", b"GET / HTTP/1.1\r\nHost: a b\r\n\r\n"),
+                       ("host of bytes", b"GET / HTTP/1.1\r\nHost: \xff\r\n\r\n"),
+                       ("version", b"GET / HTTP/1.2\r\nHost: a\r\n\r\n"),
+                       ("version 2", b"GET / HTTP/2.0\r\nHost: a\r\n\r\n"),
+                       ("no version", b"GET /\r\n\r\n"), ("lf", b"GET / HTTP/1.1\nHost: a\n\n"),
+                       ("fold", b"GET / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n"),
+                       ("space before colon", b"GET / HTTP/1.1\r\nHost : a\r\n\r\n"),
+                       ("no colon", b"GET / HTTP/1.1\r\nHost\r\n\r\n"),
+                       ("control", b"GET / HTTP/1.1\r\nHost: a\r\nX: \x01\r\n\r\n"),
+                       ("method", b"G@T / HTTP/1.1\r\nHost: a\r\n\r\n"),
                        ("tls", b"\x16\x03\x01\x02\x00\x01\x00\x01"), ("target", b"GET a HTTP/1.1\r\nHost: a\r\n\r\n"),
-                       ("percent", b"GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n"), ("nul", b"GET /%00 HTTP/1.1\r\nHost: a\r\n\r\n"),
-                       ("fragment", b"GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n"), ("absolute", b"GET http://a/health/live HTTP/1.1\r\nHost: a\r\n\r\n"),
-                       ("connect", b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n"), ("empty line", b"\r\nGET /health/live HTTP/1.1\r\nHost: a\r\n\r\n"),
-                       ("empty lines", b"\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"), ("long line", b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\n"),
-                       ("long header", b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 17000), ("fields", b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 101 + b"\r\n"),
+                       ("percent", b"GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n"),
+                       ("nul", b"GET /%00 HTTP/1.1\r\nHost: a\r\n\r\n"),
+                       ("fragment", b"GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n"),
+                       ("absolute", b"GET http://a/health/live HTTP/1.1\r\nHost: a\r\n\r\n"),
+                       ("connect", b"CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n"),
+                       ("empty line", b"\r\nGET /health/live HTTP/1.1\r\nHost: a\r\n\r\n"),
+                       ("empty lines", b"\r\n\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n"),
+                       ("long line", b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\n"),
+                       ("long header", b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"a" * 17000),
+                       ("fields", b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 101 + b"\r\n"),
                        ("length", b"POST /v1/encode HTTP/1.1\r\nHost: a\r\nContent-Length: +5\r\n\r\n"),
-                       ("lengths", b"POST /v1/encode HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n"),
-                       ("length and coding", b"POST /v1/encode HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n"),
+                       ("lengths",
+                        b"POST /v1/encode HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n"),
+                       ("length and coding",
+                        b"POST /v1/encode HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n"
+                        b"Transfer-Encoding: chunked\r\n\r\n"),
                        ("coding", b"POST /v1/encode HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip\r\n\r\n"),
                        ("coding 1.0", b"POST /v1/encode HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n"),
-                       ("too large", b"POST /v1/encode HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\nContent-Length: 99999999\r\n\r\n"),
-                       ("too large 1.0", b"POST /v1/encode HTTP/1.0\r\nContent-Type: image/png\r\nContent-Length: 99999999\r\n\r\n")]:
+                       ("too large",
+                        b"POST /v1/encode HTTP/1.1\r\nHost: a\r\nContent-Type: image/png\r\n"
+                        b"Content-Length: 99999999\r\n\r\n"),
+                       ("too large 1.0",
+                        b"POST /v1/encode HTTP/1.0\r\nContent-Type: image/png\r\nContent-Length: 99999999\r\n\r\n")]:
         add(f"wire {name}", data)
 
     # Other origins, keys, small limits.
     origin = ("Origin", "https://example.org")
     for name, fields in [("simple", [origin]), ("stranger", [("Origin", "https://evil.example")]), ("none", [])]:
         get(f"cors {name}", "/v1/models", fields, settings="cors")
-        get(f"cors preflight {name}", "/v1/encode", [*fields, ("Access-Control-Request-Method", "POST")], "OPTIONS", "cors")
+        get(f"cors preflight {name}", "/v1/encode", [*fields, ("Access-Control-Request-Method", "POST")],
+            "OPTIONS", "cors")
         get(f"cors 404 {name}", "/none", fields, settings="cors")
     add("cors bad wire", b"GET / HTTP/1.1\r\n\r\n", "cors")
-    for name, fields in [("none", []), ("right", [("Authorization", f"Bearer {KEY}")]), ("wrong", [("Authorization", "Bearer x")]),
-                         ("basic", [("Authorization", f"Basic {KEY}")]), ("twice", [("Authorization", f"Bearer {KEY}")] * 2)]:
+    for name, fields in [("none", []), ("right", [("Authorization", f"Bearer {KEY}")]),
+                         ("wrong", [("Authorization", "Bearer x")]),
+                         ("basic", [("Authorization", f"Basic {KEY}")]),
+                         ("twice", [("Authorization", f"Bearer {KEY}")] * 2)]:
         for path in ["/v1/models", "/health/live", "/metrics", "/none", "/v2"]:
             get(f"key {name} {path}", path, fields, settings="keys")
         post(f"key {name} encode", "/v1/encode", png(), P, fields, "keys")

@@ -2,22 +2,25 @@
 
 usage: compare.py FOLDER READER TESSERA URL COUNTS
 
-FOLDER holds checkouts as OWNER/NAME (see sources.tsv), READER is tessera-pixels, URL a service with TESSERA's built-in model.
-Every file in the collections' folders that begins as a PNG or JPEG does is taken, if it has less than 4 MiB: larger ones are
-photographs from the same cameras, and a gigabyte of them.
+FOLDER holds checkouts as OWNER/NAME (see sources.tsv), READER is tessera-pixels, URL a service with TESSERA's built-in
+model. Every file in the collections' folders that begins as a PNG or JPEG does is taken, if it has less than 4 MiB:
+larger ones are photographs from the same cameras, and a gigabyte of them.
 
 Pixels: where Pillow (LOAD_TRUNCATED_IMAGES off) loads a file, READER must give, at full size, what Pillow gives by
-exif_transpose, then alpha_composite over white, then convert("RGB"). exceptions.tsv lists every file where that isn't so:
+exif_transpose, then alpha_composite over white, then convert("RGB"). exceptions.tsv lists every file where that isn't
+so:
 
     grey16              Pillow clips 16-bit grey to white above 255; ours is the sample divided by 257 and rounded
     STATUS CODE         the service refuses the file with this status and code
 
-A listed file must differ in just the listed way; one that is equal, or isn't loaded by Pillow, has no place in the list.
+A listed file must differ in just the listed way; one that is equal, or isn't loaded by Pillow, has no place in the
+list.
 
-Service: it answers every file with 200 where READER reads it, else with 4xx and READER's words; a 200 says what `tessera
-encode` says of the file.
+Service: it answers every file with 200 where READER reads it, else with 4xx and READER's words; a 200 says what
+`tessera encode` says of the file.
 
-Prints a line for each collection and check, OK or FAIL, and writes to COUNTS how many files there were; exit 1 on a FAIL.
+Prints a line for each collection and check, OK or FAIL, and writes to COUNTS how many files there were; exit 1 on a
+FAIL.
 """
 
 import collections

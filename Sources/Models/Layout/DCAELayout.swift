@@ -132,8 +132,8 @@ struct DCAEHalf {
         }
         guard let kind = counts.max(by: { ($0.value, $0.key.rawValue) < ($1.value, $1.key.rawValue) })?.key else {
             throw .structure(
-                "\(table.path): \(name).*: neither a ResBlock (conv1.weight) nor an EfficientViTBlock (attn.to_q.weight)"
-            )
+                "\(table.path): \(name).*: neither a ResBlock (conv1.weight) "
+                    + "nor an EfficientViTBlock (attn.to_q.weight)")
         }
         return kind
     }

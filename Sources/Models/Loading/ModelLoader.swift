@@ -98,14 +98,14 @@ public enum ModelLoader {
         loaded.description.files.append(("packed weights", packed.path))
         if let first = packed.strangers.first {
             loaded.description.warnings.append(
-                "\(packed.path): \(packed.strangers.count) of its layers, the first '\(first)', were packed for another number "
-                    + "of threads, or other instructions of oneDNN, and are made from the weights instead; `tessera pack` here spares that"
-            )
+                "\(packed.path): \(packed.strangers.count) of its layers, the first '\(first)', were packed for "
+                    + "another number of threads, or other instructions of oneDNN, and are made from the weights "
+                    + "instead; `tessera pack` here spares that")
         }
         if packed.isTouched {
             loaded.description.warnings.append(
-                "\(packed.path): the weights are those that were packed, but their files have other times, so that all of "
-                    + "them had to be read; `tessera pack` spares that")
+                "\(packed.path): the weights are those that were packed, but their files have other times, so that "
+                    + "all of them had to be read; `tessera pack` spares that")
         }
         return loaded
     }

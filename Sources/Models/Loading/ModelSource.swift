@@ -56,8 +56,8 @@ public struct ModelSource: Sendable, Hashable {
         let allowed = !id.isEmpty && id.utf8.count <= Self.longestID && id.utf8.allSatisfy(Self.isNameByte)
         guard allowed else {
             throw .config(
-                "\(origin) \(text): the id '\(id)' is not made of letters, digits, '.', '_' and '-', \(Self.longestID) at most"
-            )
+                "\(origin) \(text): the id '\(id)' is not made of letters, digits, '.', '_' and '-', "
+                    + "\(Self.longestID) at most")
         }
         do throws(OptionError) {
             try take(options: parts)

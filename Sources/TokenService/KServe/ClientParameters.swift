@@ -1,8 +1,9 @@
 import JSON
 
-/// Parameters that clients of the protocol set by themselves, or for servers with schedulers and codecs, and that change
-/// nothing here (Triton's protocol extensions for sequences, schedule policy and binary data; MLServer's `content_type`).
-/// They are checked and passed over; where one would change what the request means, its value is refused.
+/// Parameters that clients of the protocol set by themselves, or for servers with schedulers and codecs, and that
+/// change nothing here (Triton's protocol extensions for sequences, schedule policy and binary data; MLServer's
+/// `content_type`). They are checked and passed over; where one would change what the request means, its value is
+/// refused.
 extension OptionReader {
     /// Of a request: `timeout`, `priority`, `content_type`, `binary_data`, and those of a sequence that is none.
     mutating func takeClientRequest() throws(ServiceError) {

@@ -5,8 +5,8 @@ import TokenFormats
 /// A request of the Open Inference Protocol with the binary tensor data extension: a JSON object, and behind it the
 /// bytes of those tensors that tell a `binary_data_size`, in the order of the tensors.
 ///
-/// Members that the protocol doesn't have are passed over; parameters that are not known here are refused, for they would
-/// change what the client means.
+/// Members that the protocol doesn't have are passed over; parameters that are not known here are refused, for they
+/// would change what the client means.
 public struct InferenceRequest: Sendable {
     /// An output that the request selects.
     struct Output: Sendable, Equatable {

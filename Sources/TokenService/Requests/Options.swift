@@ -2,7 +2,8 @@ import HTTPWire
 import JSON
 import TokenFormats
 
-/// Takes a request's options out of a query, a form or a JSON object, each once; what is left over at the end is refused.
+/// Takes a request's options out of a query, a form or a JSON object, each once; what is left over at the end is
+/// refused.
 struct OptionReader {
     private var members: [String: JSONValue] = [:]
     /// In the order of the request.

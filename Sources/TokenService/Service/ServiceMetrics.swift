@@ -54,8 +54,8 @@ final class ServiceMetrics: Sendable {
         self.engine = engine
         requests = registry.counter(
             "tessera_http_requests_total",
-            "Responses, by route and status; 499: the client disconnected before it. Requests that are no good HTTP, or too "
-                + "long, have the route 'other'.", labels: ["route", "code"])
+            "Responses, by route and status; 499: the client disconnected before. Requests that are no good HTTP, or "
+                + "too long, have the route 'other'.", labels: ["route", "code"])
         durations = registry.histogram(
             "tessera_http_request_duration_seconds", "From a whole request to its response, in seconds.",
             labels: ["route"], bounds: Self.seconds)

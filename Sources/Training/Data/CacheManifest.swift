@@ -71,8 +71,8 @@ struct CacheManifest {
             guard theirs != ours else { continue }
             if name == "pictures" {
                 throw TrainingError(
-                    "\(path): this cache was made from other pictures, or from these before one of them changed; expected "
-                        + "the same files in the same order: use another folder")
+                    "\(path): this cache was made from other pictures, or from these before one of them changed; "
+                        + "expected the same files in the same order: use another folder")
             }
             throw TrainingError(
                 "\(path): \(name) is \(Self.words(theirs)), expected \(Self.words(ours)); this cache was made from "
@@ -86,8 +86,8 @@ struct CacheManifest {
     func layout() throws(TrainingError) -> (squares: Int, shard: Int, shape: [Int]) {
         guard settings["format"]?.intValue == Self.format else {
             throw TrainingError(
-                "\(path): format is \(Self.words(settings["format"] ?? nil)), expected \(Self.format); use another folder"
-            )
+                "\(path): format is \(Self.words(settings["format"] ?? nil)), expected \(Self.format); "
+                    + "use another folder")
         }
         let squares = settings["squares"]?.intValue ?? 0, shard = settings["shard"]?.intValue ?? 0
         let shape = settings["latent"]?.arrayValue?.map { $0.intValue ?? 0 } ?? []

@@ -32,8 +32,8 @@ package enum PictureList {
         }
         if let zero = bytes.firstIndex(of: 0) {
             throw TrainingError(
-                "\(path): byte \(zero) is zero, which no path has; expected a folder of pictures, or a text file with a "
-                    + "picture's path a line")
+                "\(path): byte \(zero) is zero, which no path has; expected a folder of pictures, or a text file "
+                    + "with a picture's path a line")
         }
         let mark: [UInt8] = [0xEF, 0xBB, 0xBF]
         let text = bytes.starts(with: mark) ? bytes[mark.count...] : bytes[...]

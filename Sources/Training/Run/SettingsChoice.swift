@@ -102,8 +102,8 @@ extension TrainingSettings {
         }
         guard rectifierStart != .identity || features / channels >= 4 else {
             throw TrainingError(
-                "--rectifier-start identity: expected --features of at least 4 times the latent's \(channels) channels, "
-                    + "found \(features)")
+                "--rectifier-start identity: expected --features of at least 4 times the latent's \(channels) "
+                    + "channels, found \(features)")
         }
     }
 }

@@ -114,8 +114,8 @@ package final class TrainingRun {
 
     private func diverged(_ what: String) -> TrainingError {
         TrainingError(
-            "step \(trainer.step): \(what); the state before this epoch stays in \(job.stateFolder): try a lower --rate in "
-                + "another --out")
+            "step \(trainer.step): \(what); the state before this epoch stays in \(job.stateFolder): try a lower "
+                + "--rate in another --out")
     }
 
     /// Moves codes that nothing chose, and measures on the validation set.

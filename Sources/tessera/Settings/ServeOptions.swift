@@ -1,8 +1,8 @@
 import ArgumentParser
 
 /// The flags of `tessera serve` as they were given. What they mean is `Setting.all`'s to say; a flag that isn't given
-/// leaves its setting to the environment, the file and the default. Numbers are taken as they come, so that of a negative
-/// one its range is told.
+/// leaves its setting to the environment, the file and the default. Numbers are taken as they come, so that of a
+/// negative one its range is told.
 struct ServeOptions: ParsableArguments {
     @Option(help: Setting.help("listen")) var listen: [String] = []
     @Option(help: Setting.help("model")) var model: [String] = []

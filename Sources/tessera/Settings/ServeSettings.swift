@@ -44,7 +44,8 @@ struct ServeSettings: Equatable, Sendable {
 }
 
 extension ServeSettings {
-    /// A layer of one image has work for about 8 threads. More than threads, or than a batch has, would wait for nothing.
+    /// A layer of one image has work for about 8 threads. More than threads, or than a batch has, would wait for
+    /// nothing.
     func imagesSideBySide(threads: Int) -> Int { min(imagesAtOnce ?? max(1, threads / 8), threads, maxBatch) }
 
     var imagesSideBySide: Int { imagesSideBySide(threads: threads ?? ModelLoader.availableProcessors) }

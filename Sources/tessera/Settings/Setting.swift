@@ -53,8 +53,8 @@ struct Setting: Sendable {
         .list(
             "model", \.models, \.model,
             """
-            A model: [ID=]FOLDER[,vae=FOLDER][,preprocessor=FILE][,precision=WORD]; up to the first comma a folder where \
-            there is one of that name, equals sign and all, else split at the first equals sign; repeatable.
+            A model: [ID=]FOLDER[,vae=FOLDER][,preprocessor=FILE][,precision=WORD]; up to the first comma a folder \
+            where there is one of that name, equals sign and all, else split at the first equals sign; repeatable.
             """,
             otherwise: "the built-in model"
         ) { text throws(Expected) in

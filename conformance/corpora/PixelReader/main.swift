@@ -1,5 +1,6 @@
-// A PNG or JPEG on standard input comes out as a PPM (P6) of the full-size 8-bit RGB that the service makes of it before it
-// resizes: upright, over white, within the service's limits. A refusal goes to standard error, with exit code 1.
+// A PNG or JPEG on standard input comes out as a PPM (P6) of the full-size 8-bit RGB that the service makes of it
+// before it resizes: upright, over white, within the service's limits. A refusal goes to standard error, with exit code
+// 1.
 import Foundation
 import ImageInput
 
