@@ -3,8 +3,8 @@ import FilePaths
 import Foundation
 
 /// What the process was started with, each in the text form of `Path`, so that names that are not UTF-8 keep their
-/// bytes; Swift's and Foundation's own put U+FFFD in place of such bytes. What is not a path holds no character that is
-/// written otherwise, or is refused with it.
+/// bytes; Swift's and Foundation's own put U+FFFD in place of such bytes. Arguments that aren't paths either hold no
+/// byte that this form escapes, or are refused with the escape in the message.
 enum Arguments {
     /// Without the executable's name.
     static let texts: [String] = {

@@ -5,7 +5,7 @@ import TokenFormats
 import TokenService
 import TokenizerCore
 
-/// `tessera decode`: tokens to pictures.
+/// `tessera decode`: tokens to images.
 struct Decode: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Turns tokens into pictures.",
@@ -18,11 +18,10 @@ struct Decode: ParsableCommand {
               tessera decode --model models/sftok-b --out photo-64.png tokens.json
             """)
 
-    @OptionGroup var model: LocalModel
+    @OptionGroup var model: NamedModel
     @OptionGroup var sampling: SamplingArguments
 
-    @Option(name: .customLong("id-space"), help: "Numbers of the tokens: local or global.")
-    var idSpace: IDSpace = .local
+    @OptionGroup var ids: IDSpaceOption
 
     @Option(help: "Refuse tokens unless this is the model's contract.")
     var contract: String?
@@ -41,10 +40,10 @@ struct Decode: ParsableCommand {
         let loaded = try model.load()
         let contract = loaded.description.contract
         var parameters = sampling.parameters
-        parameters.idSpace = idSpace
+        parameters.idSpace = ids.idSpace
         parameters.contract = self.contract
         let tokens = try files.flatMap { try read($0, parameters, for: contract) }
-        // As late as how many there are is known, and before anything is decoded.
+        // Only now the number of images is known; nothing has been decoded yet.
         let path = try out.flatMap { npy ? nil : try Files.outputs($0, count: tokens.count) }
         var images: [(name: Path, image: RGBImage)] = []
         for (name, ids) in tokens {
@@ -61,7 +60,7 @@ struct Decode: ParsableCommand {
         }
     }
 
-    /// What can be known of `--out` before the model is loaded.
+    /// Checks of `--out` that need no model.
     private func checkOutput() throws {
         guard let out else { return }
         if npy { return try Files.requireWritable(out) }
@@ -69,12 +68,12 @@ struct Decode: ParsableCommand {
         if files.count > 1 { _ = try Files.outputs(out, count: files.count) }
     }
 
-    /// The ids in a file, each image's with the name of its picture.
+    /// The ids of each image in a file, with the name of the PNG to write.
     private func read(
         _ file: Path, _ parameters: DecodeParameters, for contract: TokenContract
     ) throws -> [(name: Path, ids: [Int32])] {
         var limits = ServiceLimits()
-        // Limits of a server's requests, not of files.
+        // These limits are for requests to a server, not for files.
         limits.imagesPerRequest = .max
         limits.queuedImages = .max
         let bytes = try Files.read(file)

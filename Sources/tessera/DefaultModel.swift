@@ -2,7 +2,7 @@ import FilePaths
 import Foundation
 import Models
 
-/// The model of a command that is given none: the one `TESSERA_MODEL` names, else the one that came with the
+/// The model of a command that names none: that of `TESSERA_MODEL`, else the one that came with the
 /// executable, where a build (`Tessera_tessera.resources`) or an installation (`share/tessera`) puts it.
 enum DefaultModel {
     /// An environment variable, in the form that `--model` takes.
@@ -46,7 +46,7 @@ enum DefaultModel {
         throw CommandFailure("no model: \(variable) is not set, \(looked); expected \(expected)")
     }
 
-    /// Where the model of an executable may be, the likeliest first.
+    /// The folders in which the model of an executable is looked for, in this order.
     private static func folders(executable: String) -> [String] {
         let binaries = Path(executable).components.dropLast(), prefix = binaries.dropLast()
         // Not Bundle.module: it holds the build's absolute path, and traps where it finds nothing.

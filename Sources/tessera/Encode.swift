@@ -4,7 +4,7 @@ import TokenFormats
 import TokenService
 import TokenizerCore
 
-/// `tessera encode`: pictures to tokens, in the bytes that the server would answer.
+/// `tessera encode`: images to tokens, in the bytes of the server's response.
 struct Encode: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Turns pictures into tokens.",
@@ -17,14 +17,13 @@ struct Encode: ParsableCommand {
               tessera encode --model models/sftok-b --npy --out tokens.npy *.png
             """)
 
-    @OptionGroup var model: LocalModel
+    @OptionGroup var model: NamedModel
     @OptionGroup var picture: PictureArguments
 
     @Flag(help: "Add each token's margin: how much farther the runner-up code is.")
     var margin = false
 
-    @Option(name: .customLong("id-space"), help: "Numbers of the tokens: local or global.")
-    var idSpace: IDSpace = .local
+    @OptionGroup var ids: IDSpaceOption
 
     @Flag(help: "An .npy array (N, T) in place of JSON.")
     var npy = false
@@ -59,8 +58,8 @@ struct Encode: ParsableCommand {
         let images = results.compactMap { try? $0.get() }
         let answer =
             npy
-            ? ResponseJSON.tokenArray(images, contract: answered, idSpace: idSpace)
-            : ResponseJSON.tokens(results, model: loaded.description.id, contract: answered, idSpace: idSpace)
+            ? ResponseJSON.tokenArray(images, contract: answered, idSpace: ids.idSpace)
+            : ResponseJSON.tokens(results, model: loaded.description.id, contract: answered, idSpace: ids.idSpace)
         try Files.write(answer, to: out)
         if images.count < results.count { throw ExitCode.failure }
     }

@@ -8,7 +8,7 @@ import TokenFormats
 import TokenService
 import TokenizerCore
 
-/// `tessera eval`: how well a model's tokens keep pictures, and how well its codes are used.
+/// `tessera eval`: how close reconstructions are to their originals, and how evenly the codes are used.
 struct Eval: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Measures a model on a folder of pictures: PSNR, SSIM, MS-SSIM, use of codes, speed.",
@@ -33,7 +33,7 @@ struct Eval: ParsableCommand {
     /// Pairs on a contact sheet: what fits in 50 MB.
     private static let sheetPairs = 128
 
-    @OptionGroup var model: LocalModel
+    @OptionGroup var model: NamedModel
     @OptionGroup var picture: PictureArguments
     @OptionGroup var sampling: SamplingArguments
 
@@ -99,21 +99,21 @@ struct Eval: ParsableCommand {
         try write(report, pairs)
     }
 
-    /// The picture as the model takes it; `nil` if that can't be had, which is said and counted.
+    /// The image as the model takes it; `nil` where the file can't be read, which is printed and counted.
     private func read(
         _ file: Path, _ contract: TokenContract, _ parameters: EncodeParameters, _ report: inout EvaluationReport
     ) -> RGBImage? {
         do {
             return try Files.picture(file, parameters, for: contract).image
         } catch {
-            // What can't be read at all already names its file.
+            // A `CommandFailure` names its file itself.
             standardError(error is CommandFailure ? "\(error)" : "\(file): \(error)")
             report.skip(file, "\(error)")
             return nil
         }
     }
 
-    /// The table goes first: it survives a file that can't be written.
+    /// Prints the table first, so that it isn't lost where a file can't be written.
     private func write(
         _ report: EvaluationReport, _ pairs: [(original: RGBImage, reconstruction: RGBImage)]
     ) throws {
@@ -124,13 +124,13 @@ struct Eval: ParsableCommand {
         }
     }
 
-    /// Makes both folders. Files of another run beside the new ones would count in whatever reads the folder.
+    /// Makes both folders. Files of an earlier run would be counted by programs that read the folder.
     private static func saveFolders(
         _ folder: Path, inputs: [Path]
     ) throws -> (_ part: Path, _ name: Path) -> Path {
         let parts: [Path] = ["original", "reconstruction"]
         try Files.requireOutside(folder, of: inputs, option: "--save-images")
-        // Both folders, empty, are what a run leaves that failed before its first picture.
+        // A run that failed before its first image made both folders and wrote nothing into them.
         let spare = try contents(folder).filter { try !parts.contains($0) || !contents(folder.appending($0)).isEmpty }
         guard spare.isEmpty else {
             throw CommandFailure(
@@ -152,7 +152,7 @@ struct Eval: ParsableCommand {
     }
 }
 
-/// A picture through its tokens and back, timed.
+/// Encodes and decodes an image, and measures the time of each.
 struct RoundTrip {
     struct Result {
         let ids: [Int32]
@@ -165,7 +165,7 @@ struct RoundTrip {
     let encode: EncodeParameters
     let decode: DecodeOptions
 
-    /// The first picture takes longer than others: memory is touched for the first time.
+    /// The first run takes longer than others, as it touches memory for the first time.
     func warmUp(_ picture: RGBImage) throws { _ = try run(picture) }
 
     func run(_ picture: RGBImage) throws -> Result {

@@ -2,10 +2,10 @@ import FilePaths
 import Glibc
 import JSON
 
-/// What commands read: files, and pipes and devices by their names too (`<(…)`, `/dev/stdin`).
+/// Reads files, and pipes and devices by their names too (`<(…)`, `/dev/stdin`).
 extension Files {
-    /// Bytes of what has no size of its own, such as a pipe, where its reader has no other limit: as many as the
-    /// largest array of tokens has.
+    /// The most bytes that are read of a pipe or a device where the caller gives no other limit: as many as the largest
+    /// array of tokens has.
     static let streamBytes = 513 << 20
 
     /// The whole of a file; `-` is standard input.

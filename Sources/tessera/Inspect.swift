@@ -14,20 +14,11 @@ struct Inspect: ParsableCommand {
               tessera inspect r=models/revq-512t,vae=models/dc-ae-f32c32
             """)
 
-    @Argument(
-        help: """
-            A model: FOLDER or ID=FOLDER[,vae=FOLDER][,preprocessor=FILE] (default: \(DefaultModel.variable), else the \
-            built-in one).
-            """)
-    var model: String?
-
-    @OptionGroup var locations: ModelLocations
+    @OptionGroup var model: ModelArgument
 
     func run() throws {
-        ModelLocations.warn(threads: locations.threads)
         do {
-            let source = try locations.source(model, expected: "FOLDER")
-            let description = try ModelLoader.load(source, threads: locations.threads).description
+            let description = try ModelLoader.load(model.source(), threads: model.threads).description
             for (name, value) in Self.lines(description) { print(Self.padded(name) + value) }
             for warning in description.warnings { print(Self.padded("warning") + warning) }
         } catch ModelError.defects(let lines) {

@@ -2,7 +2,7 @@ import FilePaths
 import Foundation
 import TokenService
 
-/// API keys as text. What is wrong with one is told without telling it.
+/// Reads API keys from a file and the environment. Errors never contain a key.
 enum KeyFile {
     /// A comma-separated list of keys, beside those of the file.
     static let variable = "TESSERA_API_KEYS"
@@ -11,7 +11,7 @@ enum KeyFile {
     /// Bytes of a key.
     static let lengths = 16...512
 
-    /// The keys of the file and of the environment; `nil`: neither was given, so that no key is needed.
+    /// The keys of the file and of the environment; `nil` where neither was given: no key is needed then.
     static func keys(file: String?, environment: [String: String]) throws -> [String]? {
         let listed = environment[variable] ?? ""
         guard file != nil || !listed.isEmpty else { return nil }

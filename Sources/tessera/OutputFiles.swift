@@ -1,7 +1,7 @@
 import FilePaths
 import Glibc
 
-/// Where commands write. What can't be written is told before there is work to lose.
+/// Checks of output paths, made before the computing, whose results would be lost.
 extension Files {
     /// - Throws: where nothing can be written to `path`, as far as that can be known without doing it.
     static func requireWritable(_ path: Path) throws {

@@ -28,28 +28,20 @@ struct Pack: ParsableCommand {
               tessera pack --check models/sftok-b
             """)
 
-    @Argument(
-        help: """
-            A model: FOLDER or ID=FOLDER[,vae=FOLDER][,preprocessor=FILE][,precision=WORD] (default: \
-            \(DefaultModel.variable), else the built-in one).
-            """)
-    var model: String?
-
-    @OptionGroup var locations: ModelLocations
+    @OptionGroup var model: ModelArgument
 
     @Flag(help: "Pack nothing; read the packed weights that are there, whole, and compare them with what was written.")
     var check = false
 
     func run() throws {
-        ModelLocations.warn(threads: locations.threads)
-        let source = try locations.source(model, expected: "FOLDER")
+        let source = try model.source()
         let clock = ContinuousClock()
         let start = clock.now
         if check {
-            let (path, bytes) = try ModelLoader.checkPacked(source, threads: locations.threads)
+            let (path, bytes) = try ModelLoader.checkPacked(source, threads: model.threads)
             return print("\(path): \(Self.told(bytes, clock.now - start)), sound")
         }
-        let (description, path, bytes) = try ModelLoader.pack(source, threads: locations.threads)
+        let (description, path, bytes) = try ModelLoader.pack(source, threads: model.threads)
         for warning in description.warnings { standardError("warning: \(warning)") }
         print("\(path): \(Self.told(bytes, clock.now - start)), contract \(description.contract.fingerprint)")
     }

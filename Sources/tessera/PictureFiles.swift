@@ -5,7 +5,7 @@ import TokenService
 import TokenizerCore
 
 extension Files {
-    /// A picture as the model takes it.
+    /// The image of a file, oriented, resized and cropped for the model.
     static func picture(
         _ file: Path, _ parameters: EncodeParameters, for contract: TokenContract
     ) throws -> PreparedImage {
@@ -19,10 +19,9 @@ extension Files {
         }
     }
 
-    /// The pictures that are meant by `paths`: of a folder those that `PictureFolder` lists; every other path is taken
-    /// as it is.
+    /// The image files that `paths` name: for a folder those that `PictureFolder` lists, else the path itself.
     ///
-    /// - Parameter skipped: as `PictureFolder.pictures` tells it.
+    /// - Parameter skipped: as for `PictureFolder.pictures`.
     static func pictures(
         _ paths: [Path], skipped: (_ path: Path, _ reason: String) -> Void
     ) throws -> [Path] {

@@ -18,7 +18,7 @@ struct Reconstruct: ParsableCommand {
               tessera reconstruct --model models/revq-512t --out photo-512.png photo.jpg
             """)
 
-    @OptionGroup var model: LocalModel
+    @OptionGroup var model: NamedModel
     @OptionGroup var picture: PictureArguments
     @OptionGroup var sampling: SamplingArguments
 

@@ -3,8 +3,8 @@ import Foundation
 import Logging
 import Synchronization
 
-/// What SIGHUP does: the actions in the order in which they were added, never two at once. One that fails is logged
-/// and leaves the others alone.
+/// What SIGHUP does: the actions in the order in which they were added, never two at once. The failure of one is
+/// logged; the others run all the same.
 final class Reload: Sendable {
     /// - Returns: what is in force now, for the log.
     typealias Action = @Sendable () throws -> String
@@ -17,12 +17,12 @@ final class Reload: Sendable {
         self.logger = logger
     }
 
-    /// - Parameter action: on a queue of its own, where it may take its time; what it throws is logged.
+    /// - Parameter action: runs on this object's queue and may block; an error that it throws is logged.
     func add(_ name: String, _ action: @escaping Action) {
         actions.withLock { $0.append((name, action)) }
     }
 
-    /// The source, which works for as long as it is kept.
+    /// The signal's source, which works for as long as it is referenced.
     func watchSignal() -> any DispatchSourceSignal {
         signal(SIGHUP, SIG_IGN)
         let source = DispatchSource.makeSignalSource(signal: SIGHUP, queue: queue)

@@ -1,10 +1,10 @@
 import ArgumentParser
 
-/// Options that take one value and are given twice, of which the parser would drop the first without a word.
+/// Finds options that take one value and are given twice: ArgumentParser would use the last value and ignore the first.
 enum RepeatedOptions {
-    /// By command: those that collect their values.
+    /// By command: options that may be repeated, as they collect their values.
     static let lists: [String: Set<String>] = ["serve": ["--listen", "--model", "--cors-origin"]]
-    /// Those without a value, which say the same when they are repeated.
+    /// Options without a value: repeating one changes nothing.
     static let flags: Set<String> = [
         "--npy", "--margin", "--check", "--shared-codebook", "--print-config", "--metrics-auth", "--no-metrics-auth",
         "--version", "--help",
@@ -15,7 +15,7 @@ enum RepeatedOptions {
     static func check(_ arguments: [String]) throws(ValidationError) {
         let lists = arguments.first.flatMap { Self.lists[$0] } ?? []
         var values: [String: String] = [:]
-        // What follows `--` are no options.
+        // What follows `--` is not an option.
         let options = arguments.prefix { $0 != "--" }
         for (index, argument) in options.enumerated() where argument.hasPrefix("--") {
             let parts = argument.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)

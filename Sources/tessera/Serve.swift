@@ -59,7 +59,7 @@ struct Serve: ParsableCommand {
             return try Files.write(Array(resolved.yaml(file: file, secrets: secrets).utf8), to: nil)
         }
         let sources = try Self.checkedSources(settings)
-        // A log's reader that goes away must not take the service along.
+        // A reader of the log that closes its pipe must not end the service.
         signal(SIGPIPE, SIG_IGN)
         Self.raiseDescriptorLimit()
         Allocator.keepLittle()
@@ -67,7 +67,7 @@ struct Serve: ParsableCommand {
         try Self.serve(settings, sources, keys)
     }
 
-    /// What can be told without loading is told before anybody can connect.
+    /// Errors that can be found without loading a model are thrown before the service listens.
     private static func checkedSources(_ settings: ServeSettings) throws -> [ModelSource] {
         let sources = try settings.sources()
         for source in sources { try ModelLoader.checkFiles(source) }
@@ -82,7 +82,7 @@ struct Serve: ParsableCommand {
         if settings.models.isEmpty, let source = sources.first {
             logger.info("no model is named: serving \(source.id) from \(source.folder)")
         }
-        if let warning = ModelLocations.warning(threads: settings.threads) { logger.warning("\(warning)") }
+        if let warning = ThreadOptions.warning(threads: settings.threads) { logger.warning("\(warning)") }
         let known = keys.map { APIKeys($0) }
         let service = TokenService(configuration: settings.serviceConfiguration(keys: known, logger: logger))
         let server = HTTPServer(configuration: settings.serverConfiguration, handler: service)
@@ -113,7 +113,7 @@ struct Serve: ParsableCommand {
         withExtendedLifetime(running) { dispatchMain() }
     }
 
-    /// Returns when it is over.
+    /// Returns when the reload has ended.
     private static func reloadModels(
         _ service: TokenService, _ sources: [ModelSource], _ settings: ServeSettings, _ logger: Logger
     ) throws -> String {

@@ -5,8 +5,8 @@ import Logging
 import Synchronization
 import TokenService
 
-/// What SIGTERM and SIGINT do: no longer ready, then no longer listening, then done. A second signal ends at once, but
-/// for one on the heels of the first.
+/// What SIGTERM and SIGINT do: the service is no longer ready, then stops listening, finishes the accepted requests,
+/// and ends. A second signal ends it at once, unless it comes within `echo` of the first.
 final class Stop: Sendable {
     private let service: TokenService
     private let server: HTTPServer
@@ -16,8 +16,8 @@ final class Stop: Sendable {
     /// When the first signal came.
     private let begun = Mutex<ContinuousClock.Instant?>(nil)
 
-    /// Signals within this time of the first say the same thing: GNU timeout, for one, signals its child and then the
-    /// group that the child is in.
+    /// Signals within this time of the first count as the first: GNU timeout signals its child and then the group that
+    /// the child is in.
     private static let echo = Duration.seconds(1)
 
     init(service: TokenService, server: HTTPServer, logger: Logger, drainDelay: Duration, grace: Duration) {
@@ -28,7 +28,7 @@ final class Stop: Sendable {
         self.grace = grace
     }
 
-    /// The sources, which work for as long as they are kept.
+    /// The signals' sources, which work for as long as they are referenced.
     func watchSignals() -> [any DispatchSourceSignal] {
         [SIGTERM, SIGINT].map { number in
             signal(number, SIG_IGN)

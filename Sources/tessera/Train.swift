@@ -49,8 +49,7 @@ struct TrainReVQ: ParsableCommand {
     @Option(help: "tessera, or torch for the authors' layout as well (OUT/torch).")
     var format: Format = .tessera
 
-    @Option(parsing: .unconditional, help: "Computing threads (default: the processors this process may use).")
-    var threads: Int?
+    @OptionGroup var threads: ThreadOptions
 
     @Option(name: .customLong("log-steps"), parsing: .unconditional, help: "Steps between two lines of the log.")
     var logSteps = 10
@@ -63,7 +62,6 @@ struct TrainReVQ: ParsableCommand {
     }
 
     func validate() throws {
-        try ModelLocations.check(threads: threads)
         if let crops, !(1...100_000_000).contains(crops) {
             throw ValidationError("--crops is \(crops), expected 1 to 100000000")
         }
@@ -83,9 +81,9 @@ struct TrainReVQ: ParsableCommand {
     func run() throws {
         // A file that outgrows the user's limit is an error to tell, as a full disk is.
         signal(SIGXFSZ, SIG_IGN)
-        // A reader of the progress that goes away must not take hours of work along.
+        // A reader of the progress that closes its pipe must not end hours of work.
         signal(SIGPIPE, SIG_IGN)
-        ModelLocations.warn(threads: threads)
+        threads.warn()
         let reporter = TrainingReporter()
         let summary = try TrainingRun(job, reporter.tell).run()
         reporter.finish(summary)
@@ -98,7 +96,7 @@ struct TrainReVQ: ParsableCommand {
         job.name = name
         job.writesTorch = format == .torch
         job.logSteps = logSteps
-        job.threads = threads
+        job.threads = threads.count
         job.choice = size.choice(training.settings)
         job.choice.batch = training.batch
         return job

@@ -1,6 +1,6 @@
 import Training
 
-/// Tells on standard error how training goes: a bar, and a line for each epoch.
+/// Shows on standard error how far training is: a bar, and a line for each epoch.
 final class TrainingReporter {
     private var encoding = ProgressWriter(unit: "images")
     private var training = ProgressWriter(unit: "images")

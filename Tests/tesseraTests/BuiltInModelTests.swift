@@ -30,7 +30,7 @@ import TokenizerCore
         #expect(pixels.width >= 4 * 256 && pixels.height >= 2 * 256)
     }
 
-    @Test func theBoxHoldsWhatItSays() throws {
+    @Test func theBuiltInModelIsAsDescribed() throws {
         let model = try ModelLoader.load(ModelSource(id: "revq-mini", folder: Self.folder.path), threads: 1)
         #expect(model.description.warnings.isEmpty)
         let contract = model.tokenizer.contract

@@ -47,7 +47,7 @@ struct DefaultModelTests {
     ]
 
     @Test(arguments: lookups)
-    func found(_ lookup: Lookup) throws {
+    func theFirstPlaceThatHasAModelIsUsed(_ lookup: Lookup) throws {
         #expect(try lookup() == lookup.expected)
     }
 
@@ -59,7 +59,7 @@ struct DefaultModelTests {
         ),
         (nil, "no model: TESSERA_MODEL is not set, this executable's folder is unknown; expected --model FOLDER"),
     ])
-    func missing(executable: String?, expected: String) {
+    func aMissingModelNamesThePlaces(executable: String?, expected: String) {
         let error = #expect(throws: CommandFailure.self) {
             try DefaultModel.source(
                 environment: [:], executable: executable, exists: { _ in false }, expected: "--model FOLDER")
@@ -67,7 +67,7 @@ struct DefaultModelTests {
         #expect(error?.description == expected)
     }
 
-    @Test func badVariable() {
+    @Test func aBadVariableIsAnError() {
         let error = #expect(throws: ModelError.self) {
             try DefaultModel.source(
                 environment: ["TESSERA_MODEL": "a="], executable: nil, exists: { _ in true }, expected: "")

@@ -59,7 +59,7 @@ import Testing
         (["decode", "--threads", "-1", "@/t.json"], "--threads is -1, expected 1 to 1024"),
         (["eval", "--limit", "-1", "@/in"], "--limit is -1, expected at least 1"),
     ])
-    func refusedBeforeTheWork(arguments: [String], expected: String) throws {
+    func badOutputsAreRefusedBeforeTheModelIsLoaded(arguments: [String], expected: String) throws {
         let folder = try Folder()
         let result = try folder.run([arguments[0], "--model", "/no/model"] + arguments.dropFirst())
         #expect(result.status != 0 && !result.wasKilled)
@@ -67,7 +67,7 @@ import Testing
         #expect(!FileManager.default.fileExists(atPath: folder.path + "/in/new"))
     }
 
-    /// What a run left that failed before its first picture is as good as empty.
+    /// The empty folders of a run that failed before its first picture count as empty.
     @Test(arguments: ["@/new", "@/empty", "@/left"]) func newAndEmptyFoldersAreTaken(save: String) throws {
         let folder = try Folder()
         let result = try folder.run(["eval", "--save-images", save, "@/in"])
@@ -75,8 +75,8 @@ import Testing
         #expect(FileManager.default.fileExists(atPath: folder.full(save) + "/reconstruction/00000.png"))
     }
 
-    /// How many pictures there are is told by the file of tokens: still before any is decoded.
-    @Test func aMissingFolderIsToldBeforeTokensAreDecoded() throws {
+    /// The file of tokens gives the number of images, which is checked before any is decoded.
+    @Test func aMissingFolderIsAnErrorBeforeTokensAreDecoded() throws {
         let folder = try Folder()
         let ids = JSONValue([Int](repeating: 0, count: 512))
         try folder.write(ids.write(), "one.json")

@@ -130,7 +130,7 @@ import Testing
         #expect(inside.status == 1 && inside.errors.contains("/in/\\xe9, whose pictures are read"), "\(inside.errors)")
     }
 
-    /// The two forms of é are two places, though the names of both are equal strings.
+    /// The two forms of é name two folders, though Swift compares the strings as equal.
     @Test func anEquivalentFolderIsAnother() throws {
         let folder = try Folder()
         folder.makeFolder("é")

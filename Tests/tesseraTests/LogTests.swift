@@ -51,12 +51,12 @@ struct LogFormatTests {
         #expect(text(.json, "m", ["x": value]).hasSuffix(",\"x\":\(expected)}\n"))
     }
 
-    /// Whatever a client sends stays in its line.
+    /// Text of a client can't begin a new line.
     @Test(arguments: [
         "a\nb", "a\r\nb", "\u{1B}[31m", "\u{0}", "\u{7F}", "\u{85}", "\u{9B}31m", "\u{2028}", "\u{2029}", "\u{202E}x",
         "\u{200B}", "\u{FEFF}", "x\ty", "\" status=200", "\\n", "\n2026-01-31T12:00:01.002Z info forged",
     ])
-    func oneLineStaysOne(attack: String) throws {
+    func controlCharactersAreEscaped(attack: String) throws {
         for format in LogFormat.allCases {
             let line = text(format, attack, ["path": .string(attack), "\(attack)": "x"])
             #expect(line.hasSuffix("\n") && line.utf8.count { $0 == 0x0A } == 1)
@@ -109,12 +109,12 @@ struct LogFormatTests {
         #expect(sink.lines == (0..<1000).map { "\($0)" })
     }
 
-    @Test func aStalledReaderHoldsNobodyAndLosesAreCounted() throws {
+    @Test func linesThatAStalledReaderLosesAreCounted() throws {
         let sink = Sink()
         let writer = LogWriter(.text, capacity: 10) { sink.takeWhenOpen($0) }
         writer.add(LogLine(.info, "first"))
         try #require(sink.arrived.comes())
-        // The writer is stuck: ten lines wait, the rest go.
+        // The writer is blocked: ten lines wait, the others are dropped.
         for number in 0..<25 { writer.add(LogLine(.info, "\(number)")) }
         #expect(!writer.flush(within: 0.01))
         #expect(sink.lines.isEmpty)
@@ -123,7 +123,7 @@ struct LogFormatTests {
         #expect(sink.lines == ["first"] + (0..<10).map { "\($0)" } + ["15 lines of this log were dropped"])
     }
 
-    @Test func aReaderThatHasGoneIsSurvived() {
+    @Test func aClosedReaderIsTolerated() {
         let sink = Sink()
         let writer = LogWriter(.text) { sink.take($0) }
         sink.isThere.store(false, ordering: .relaxed)
@@ -132,7 +132,7 @@ struct LogFormatTests {
         sink.isThere.store(true, ordering: .relaxed)
         writer.add(LogLine(.info, "kept"))
         #expect(writer.flush(within: 20))
-        // Whichever the writer's thread comes to first.
+        // Either, depending on which line the writer's thread takes first.
         #expect(Set(sink.lines) == ["kept", "1 lines of this log were dropped"] && sink.lines.count == 2)
     }
 }

@@ -21,7 +21,7 @@ import Testing
         #expect(names.count { $0.hasPrefix("packed-") } == 1 && !names.contains { $0.hasSuffix(".partial") })
     }
 
-    /// What oneDNN may not use can't be had, as where the processor lacks it.
+    /// oneDNN limited to these instructions behaves as on a processor that has no others.
     @Test(arguments: ["AVX2", "SSE41"]) func oneDNNWithoutAVX512(limit: String) throws {
         let folder = try TemporaryModel.revq(.tiny, latentDeviation: 1)
         func inspected(_ precision: String, _ shell: String) throws -> String {
@@ -39,13 +39,13 @@ import Testing
         #expect(free.contains(/instructions +[a-z0-9]+\n/))
     }
 
-    /// The process's mask takes from what the weights allow, and gives nothing that they don't.
+    /// The mode is that of the weights without the bits of the process's umask.
     @Test(
         arguments: [
             ("077", 0o644, 0o600), ("027", 0o644, 0o640), ("000", 0o644, 0o644), ("000", 0o600, 0o600),
             ("000", 0o664, 0o664), ("002", 0o666, 0o664),
         ] as [(String, mode_t, mode_t)])
-    func theMaskHolds(mask: String, mode: mode_t, expected: mode_t) throws {
+    func theUmaskLimitsTheFileMode(mask: String, mode: mode_t, expected: mode_t) throws {
         let folder = try TemporaryModel.sftok(.tiny)
         #expect(chmod(folder.path + "/model.safetensors", mode) == 0)
         let result = try TesseraProcess.run(["pack", folder.path], shell: "umask \(mask)")
@@ -56,7 +56,7 @@ import Testing
         #expect(stat("\(folder.path)/\(name)", &status) == 0 && status.st_mode & 0o7777 == expected)
     }
 
-    @Test func whatCannotBePackedIsTold() throws {
+    @Test func aModelThatCannotBePackedIsAnError() throws {
         let missing = try TesseraProcess.run(["pack", "/no/such/folder"])
         #expect(missing.status == 1 && missing.errors.contains("/no/such/folder: there is no such folder"))
         let folder = try TemporaryModel.sftok(.tiny)

@@ -3,7 +3,7 @@ import Testing
 
 @testable import tessera
 
-/// What is given twice, and would be dropped once without a word.
+/// Options given twice, of which ArgumentParser would ignore the first.
 struct RepeatedOptionTests {
     @Test(
         arguments: [
@@ -23,7 +23,7 @@ struct RepeatedOptionTests {
             (["encode", "--out", "x", "--", "--out", "--out"], nil), (["serve", "--no-metrics-auth", "--help"], nil),
             ([], nil), (["--version"], nil),
         ] as [([String], String?)])
-    func areTold(arguments: [String], expected: String?) {
+    func aRepeatedOptionIsAnError(arguments: [String], expected: String?) {
         do throws(ValidationError) {
             try RepeatedOptions.check(arguments)
             #expect(expected == nil)
@@ -50,7 +50,7 @@ struct RepeatedOptionTests {
         }
     }
 
-    @Test func theCommandEndsWithThem() throws {
+    @Test func theProcessEndsWithARepeatedOption() throws {
         let result = try TesseraProcess.run(["serve", "--precision", "bf16", "--precision", "int8", "--print-config"])
         #expect(result.status == 2)
         #expect(result.errors.contains("--precision is given twice, as 'bf16' and 'int8'; expected once"))
@@ -73,12 +73,12 @@ struct ThreadWarningTests {
                     + "turns and are slower than 1"
             ),
         ] as [(Int?, Int, String?)])
-    func isTold(threads: Int?, processors: Int, expected: String?) {
-        #expect(ModelLocations.warning(threads: threads, processors: processors) == expected)
+    func moreThreadsThanProcessorsAreAWarning(threads: Int?, processors: Int, expected: String?) {
+        #expect(ThreadOptions.warning(threads: threads, processors: processors) == expected)
     }
 
     @Test(arguments: [["inspect"], ["pack", "--check"], ["encode", "/nowhere.png"]])
-    func everyCommandTellsIt(arguments: [String]) throws {
+    func everyCommandWarns(arguments: [String]) throws {
         let result = try TesseraProcess.run(arguments + ["--threads", "1024"])
         #expect(result.errors.hasPrefix("warning: --threads is 1024, more than the "), "\(result.errors)")
         let few = try TesseraProcess.run(arguments + ["--threads", "1"])

@@ -32,7 +32,7 @@ import Testing
         try line(service) { $0["message"]?.stringValue?.hasPrefix(start) == true }["message"]?.stringValue
     }
 
-    /// The status of an answer.
+    /// The status of a response.
     private func status(_ service: ServedProcess, _ path: String, key: String?, id: String = "x") throws -> Int? {
         let field = key.map { "Authorization: Bearer \($0)\r\n" } ?? ""
         let connection = try SocketClient(port: service.port)
@@ -75,7 +75,7 @@ import Testing
         #expect(lines(service).allSatisfy { $0["time"] != nil && $0["level"] != nil }, "\(service.text)")
     }
 
-    /// Whoever adds the lines of a log up needs no conversion.
+    /// In JSON they are numbers, not strings.
     @Test func numbersOfTheLogAreNumbers() throws {
         let service = try ServedProcess(["--threads", "1024", "--log-format", "json", "--access-log", "all"])
         let loaded = try line(service) { $0["message"]?.stringValue?.hasPrefix("loaded ") == true }
@@ -127,7 +127,7 @@ import Testing
         #expect(result.errors.contains(expected), "\(result.errors)")
     }
 
-    @Test func itsThreadsSpinForShort() throws {
+    @Test func theSpinCountIsSetWhereTheUserHasNotSetIt() throws {
         func environment(_ shell: String) throws -> [String] {
             let service = try ServedProcess(
                 ["--threads", "1"], shell: "unset GOMP_SPINCOUNT OMP_WAIT_POLICY; \(shell)")
@@ -139,8 +139,8 @@ import Testing
         #expect(try !environment("export OMP_WAIT_POLICY=passive").contains { $0.hasPrefix("GOMP_SPINCOUNT=") })
     }
 
-    /// Bodies that grow side by side lie between one another's pieces; what they took is given back all the same. Not
-    /// by AddressSanitizer's allocator.
+    /// Bodies that grow at the same time are interleaved in memory; it is given back all the same. AddressSanitizer's
+    /// allocator doesn't give back.
     @Test(.enabled(if: ProcessInfo.processInfo.environment["ASAN_OPTIONS"] == nil))
     func memoryOfBodiesIsGivenBack() throws {
         let served = try ServedProcess([])

@@ -25,7 +25,7 @@ struct SettingsTests {
         let flags: [String]
         let variable: String
         let file: String
-        /// What the three make of it.
+        /// The values read from the three.
         let read: (flag: [String], variable: [String], file: [String])
         var bad: String?
 
@@ -171,11 +171,11 @@ struct SettingsTests {
         #expect(told.hasPrefix(expected), "\(told)")
     }
 
-    @Test(arguments: ["", "# nothing\n", "---\n", "{}"]) func emptyFilesSayNothing(text: String) throws {
+    @Test(arguments: ["", "# nothing\n", "---\n", "{}"]) func emptyFilesGiveNoSetting(text: String) throws {
         #expect(try resolve([], [:], text).sources.isEmpty)
     }
 
-    @Test func whatIsPrintedReadsBack() throws {
+    @Test func printedSettingsReadBackEqual() throws {
         let awkward = ["--vae", "/a b\"c\\d: #e\n\u{1}é", "--model", "m=f,vae=g", "--no-metrics-auth"]
         for arguments in [[], Self.samples.flatMap(\.flags), awkward] {
             let resolved = try resolve(arguments)

@@ -13,7 +13,7 @@ import TokenizerCore
 @Suite(.serialized, .timeLimit(.minutes(5))) struct SignalTests {
     private static let picture = Recipe.image("signal", height: 256, width: 256)
 
-    /// Contract and tokens that this process makes of the model.
+    /// The contract and the tokens that the model gives in this process.
     private func known(_ folder: TemporaryModel) throws -> (contract: String, tokens: [Int32]) {
         let model = try ModelLoader.load(ModelSource(id: "m", folder: folder.path)).tokenizer
         return (model.contract.fingerprint, try model.encode(Self.picture, options: EncodeOptions()).ids)
@@ -66,7 +66,7 @@ import TokenizerCore
         #expect(service.process.terminationReason == .exit && service.process.terminationStatus == 0)
     }
 
-    @Test func aStopAmongManyRequestsLosesNone() throws {
+    @Test func aStopUnderLoadLosesNoAcceptedRequest() throws {
         let folder = try TemporaryModel.sftok(.tiny, seed: 1)
         let expected = try known(folder)
         let service = try serving(folder, ["--longest-wait", "0", "--grace", "240", "--request-timeout", "600"])
@@ -85,7 +85,7 @@ import TokenizerCore
         #expect(service.process.terminationReason == .exit && service.process.terminationStatus == 0, "\(service.text)")
         for answer in all {
             let answer = try #require(answer, "a connection ended without a whole answer")
-            // What had not been read when the signal came is told so.
+            // Requests that had not been read when the signal came are refused with 503.
             guard answer.status == 200 else {
                 #expect(answer.status == 503)
                 continue
@@ -95,13 +95,13 @@ import TokenizerCore
         #expect(all.contains { $0?.status == 200 })
     }
 
-    @Test func aDelayServesOnAndASecondSignalEndsAtOnce() throws {
+    @Test func requestsAreServedDuringTheDelayAndASecondSignalEndsIt() throws {
         let folder = try TemporaryModel.sftok(.tiny, seed: 1)
         let service = try serving(folder, ["--drain-delay", "3600"])
         service.send(SIGINT)
         #expect(try ServedProcess.eventually { try service.ask("GET", "/health/ready").status == 503 })
         try check(service, try known(folder))
-        // What is being stopped isn't reloaded.
+        // A service that is stopping doesn't reload.
         service.send(SIGHUP)
         #expect(
             ServedProcess.eventually { service.text.contains("models not reloaded, nothing is changed: draining") },
@@ -115,7 +115,7 @@ import TokenizerCore
     }
 
     /// GNU timeout signals the process, then its group.
-    @Test func signalsOnTheHeelsOfTheFirstAreOneStop() throws {
+    @Test func signalsWithinASecondOfTheFirstAreOneStop() throws {
         let folder = try TemporaryModel.sftok(.tiny, seed: 1)
         let expected = try known(folder)
         let service = try serving(folder, ["--drain-delay", "5"])
@@ -129,7 +129,7 @@ import TokenizerCore
         #expect(service.process.terminationReason == .exit && service.process.terminationStatus == 0, "\(service.text)")
     }
 
-    @Test func theEndOfTheGraceTellsWhatIsLost() throws {
+    @Test func theEndOfTheGraceLogsLostRequests() throws {
         let folder = try TemporaryModel.sftok(.tiny, seed: 1)
         let service = try serving(folder, ["--grace", "0"])
         let sequences = JSONValue([JSONValue](repeating: JSONValue([Int32](repeating: 7, count: 64)), count: 64))

@@ -44,7 +44,7 @@ import TokenizerCore
     }
 
     /// Ten runs are killed with SIGKILL at moments that are drawn: while latents are encoded, or after a number of
-    /// steps and a part of the next; all end with the weights of the run that nobody killed.
+    /// steps and a part of the next; all end with the weights of an uninterrupted run.
     @Test func killedRunsGoOnToTheSameWeights() throws {
         let files = try Files()
         try #require(try TesseraProcess.run(files.arguments("unbroken", latents: "latents-unbroken")).status == 0)
@@ -100,7 +100,7 @@ import TokenizerCore
         #expect(try files.bytes("out/model/model.safetensors") == weights)
     }
 
-    /// Whoever reads the progress may go away.
+    /// The reader of the progress may close its end of the pipe.
     @Test func aClosedStandardErrorEndsNoRun() throws {
         let files = try Files()
         let arguments = files.arguments("out", ["--steps", "1"])
@@ -122,7 +122,7 @@ import TokenizerCore
         #expect(!files.exists("latents"))
     }
 
-    /// A picture that was repaired since makes another set: neither its latents nor the run on them go on unasked.
+    /// With a picture that has changed since, neither its latents nor the run on them are continued silently.
     @Test func aChangedPictureIsNoticed() throws {
         let files = try Files()
         #expect(try TesseraProcess.run(files.arguments("out", ["--steps", "1"])).status == 0)

@@ -2,7 +2,7 @@ import Foundation
 import Logging
 import Synchronization
 
-/// swift-log's end of a `LogWriter`.
+/// The swift-log handler that writes to a `LogWriter`.
 struct LineLogHandler: LogHandler {
     let writer: LogWriter
     var logLevel: Logger.Level

@@ -4,7 +4,7 @@ import Logging
 
 /// One line of the log, before it is text.
 struct LogLine: Sendable {
-    /// On the wall.
+    /// Of the wall clock.
     let time: timespec
     let level: Logger.Level
     let message: String
@@ -20,7 +20,7 @@ struct LogLine: Sendable {
     }
 }
 
-/// How lines are written. Whatever a client sent, a line stays one line: control characters are escaped.
+/// How lines are written. Control characters are escaped, so that text of a client can't begin a new line.
 enum LogFormat: String, CaseIterable, Sendable {
     /// `2026-01-31T12:00:00.000Z info message key=value`.
     case text
@@ -61,7 +61,7 @@ enum LogFormat: String, CaseIterable, Sendable {
     private static func json(_ value: Logger.MetadataValue) -> JSONValue {
         switch value {
         case .string(let text): return .string(text)
-        // Numbers and truth values stay what they are.
+        // Numbers and truth values keep their type.
         case .stringConvertible(let number as any BinaryInteger): return JSONValue(number)
         case .stringConvertible(let number as Float): return JSONValue(number)
         case .stringConvertible(let number as Double): return .number(number)
@@ -73,7 +73,7 @@ enum LogFormat: String, CaseIterable, Sendable {
         }
     }
 
-    /// As it is where that is plain, else in quotes.
+    /// Unchanged where it holds only plain characters, else in quotes.
     private static func append(word text: String, to bytes: inout [UInt8]) {
         let isPlain = !text.isEmpty && text.utf8.allSatisfy(isPlain)
         bytes.append(contentsOf: (isPlain ? text : "\"\(escaped(text, quotes: true))\"").utf8)

@@ -3,8 +3,8 @@ import Foundation
 import Glibc
 import Synchronization
 
-/// Writes lines on a thread of its own, so that a reader that stalls holds up no request. Lines for which there is no
-/// room meanwhile are dropped, and a later line tells how many.
+/// Writes lines on a thread of its own, so that a reader that stalls delays no request. Lines for which there is no
+/// room meanwhile are dropped, and a later line gives their number.
 ///
 /// Lines are gathered for some milliseconds and written together: under load a change of threads and a system call for
 /// each would cost more than to make a refusal.
@@ -104,9 +104,9 @@ final class LogWriter: Sendable {
 }
 
 extension LogWriter {
-    /// Writes all of `bytes`, waiting where the reader makes it.
+    /// Writes all of `bytes`; blocks while the reader doesn't read.
     ///
-    /// - Returns: whether the reader is still there.
+    /// - Returns: whether all was written; false where the other end is closed.
     static func write(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
         var rest = bytes[...]
         while !rest.isEmpty {

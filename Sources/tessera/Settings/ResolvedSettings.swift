@@ -42,7 +42,7 @@ struct ResolvedSettings: Sendable {
                 let values = setting.kind == .list ? Self.elements(text) : [text]
                 try store(values, setting, .environment(setting.variable), at: setting.variable)
             }
-            if let values = setting.given(flags) { try store(values, setting, .flag, at: setting.flag) }
+            if let values = flags.values[setting.name] { try store(values, setting, .flag, at: setting.flag) }
         }
     }
 

@@ -7,7 +7,7 @@ import TokenizerCore
 
 /// Everything `tessera serve` can be told, with its defaults. `Setting.all` has the names, ranges and sources.
 struct ServeSettings: Equatable, Sendable {
-    /// Which answers have a line in the log.
+    /// Which responses have a line in the log.
     enum AccessLogChoice: String, CaseIterable, Sendable {
         case off
         /// All but those to probes.
@@ -50,7 +50,7 @@ extension ServeSettings {
 
     var imagesSideBySide: Int { imagesSideBySide(threads: threads ?? ModelLoader.availableProcessors) }
 
-    /// The models to load; where none is named, the one in the box.
+    /// The models to load; the built-in one where none is named.
     func sources() throws -> [ModelSource] {
         let named = try models.map { try ModelSource(parsing: $0) }
         return try (named.isEmpty ? [DefaultModel.builtIn(expected: "--model FOLDER")] : named).map { source in

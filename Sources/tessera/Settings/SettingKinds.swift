@@ -2,21 +2,21 @@
 
 extension Setting {
     static func integer(
-        _ name: String, _ range: ClosedRange<Int>, _ field: any Field<Int>, _ flag: any Flag<String?>,
+        _ name: String, _ range: ClosedRange<Int>, _ field: any Field<Int>,
         _ summary: String
     ) -> Setting {
         Setting(
-            name: name, kind: .integer(range), summary: summary, given: { $0[keyPath: flag].map { [$0] } },
+            name: name, kind: .integer(range), summary: summary,
             store: { settings, values throws(Expected) in settings[keyPath: field] = try number(values, range) },
             read: { [String($0[keyPath: field])] })
     }
 
     static func optionalInteger(
-        _ name: String, _ range: ClosedRange<Int>, _ field: any Field<Int?>, _ flag: any Flag<String?>,
+        _ name: String, _ range: ClosedRange<Int>, _ field: any Field<Int?>,
         _ summary: String, otherwise: String
     ) -> Setting {
         Setting(
-            name: name, kind: .integer(range), summary: summary, given: { $0[keyPath: flag].map { [$0] } },
+            name: name, kind: .integer(range), summary: summary,
             store: { settings, values throws(Expected) in settings[keyPath: field] = try number(values, range) },
             read: { $0[keyPath: field].map { [String($0)] } }, otherwise: otherwise)
     }
@@ -31,10 +31,10 @@ extension Setting {
     }
 
     static func bool(
-        _ name: String, _ field: any Field<Bool>, _ flag: any Flag<Bool?>, _ summary: String
+        _ name: String, _ field: any Field<Bool>, _ summary: String
     ) -> Setting {
         Setting(
-            name: name, kind: .bool, summary: summary, given: { $0[keyPath: flag].map { ["\($0)"] } },
+            name: name, kind: .bool, summary: summary,
             store: { settings, values throws(Expected) in
                 let text = try one(values)
                 guard let value = Bool(text) else {
@@ -45,11 +45,11 @@ extension Setting {
     }
 
     static func choice<Choice: RawRepresentable<String> & Sendable>(
-        _ name: String, _ field: any Field<Choice>, _ flag: any Flag<String?>, _ summary: String, _ all: [Choice]
+        _ name: String, _ field: any Field<Choice>, _ summary: String, _ all: [Choice]
     ) -> Setting {
         let words = all.map(\.rawValue)
         return Setting(
-            name: name, kind: .choice(words), summary: summary, given: { $0[keyPath: flag].map { [$0] } },
+            name: name, kind: .choice(words), summary: summary,
             store: { settings, values throws(Expected) in
                 let text = try one(values)
                 guard let value = Choice(rawValue: text) else {
@@ -60,10 +60,10 @@ extension Setting {
     }
 
     static func text(
-        _ name: String, _ field: any Field<String?>, _ flag: any Flag<String?>, _ summary: String, otherwise: String
+        _ name: String, _ field: any Field<String?>, _ summary: String, otherwise: String
     ) -> Setting {
         Setting(
-            name: name, kind: .text, summary: summary, given: { $0[keyPath: flag].map { [$0] } },
+            name: name, kind: .text, summary: summary,
             store: { settings, values throws(Expected) in
                 let text = try one(values)
                 guard !text.isEmpty else { throw Expected(description: "found nothing, expected a path") }
@@ -73,12 +73,11 @@ extension Setting {
 
     /// - Parameter check: of one element; throws what is wrong with it.
     static func list(
-        _ name: String, _ field: any Field<[String]>, _ flag: any Flag<[String]>, _ summary: String,
+        _ name: String, _ field: any Field<[String]>, _ summary: String,
         otherwise: String? = nil, _ check: @escaping @Sendable (String) throws(Expected) -> Void
     ) -> Setting {
         Setting(
             name: name, kind: .list, summary: summary,
-            given: { $0[keyPath: flag].isEmpty ? nil : $0[keyPath: flag] },
             store: { settings, values throws(Expected) in
                 for value in values { try check(value) }
                 guard !values.isEmpty || otherwise != nil else {
