@@ -3,7 +3,7 @@ import Models
 import Tensor
 import TokenizerCore
 
-/// A model's operations, and what they take, which is made once.
+/// A model's operations and their inputs, which are made once.
 ///
 /// encode and decode are the whole of it. Stages of SFTok: features (before quantization), passes (all steps of the
 /// decoder's transformer), pixels. Of ReVQ: latent (DC-AE's encoder), search, rectifier, pixels (DC-AE's decoder).

@@ -71,7 +71,7 @@ static int class_count;
 static struct sockaddr_in address;
 static int events;
 static Connection *pool, *all;
-/// Freed only when no event that has been fetched can mean them.
+/// Freed only when no event that has been fetched can refer to them.
 static Connection *closed;
 static double start, stop;
 /// The process that is sent SIGTERM, and when.
@@ -109,7 +109,7 @@ static Bytes read_file(const char *path) {
     return bytes;
 }
 
-// What came of a request.
+// Results of requests.
 
 static void record(Class *class, double due, int status) {
     if (class->sample_count == class->sample_room) {
@@ -212,7 +212,7 @@ static void write_some(Connection *connection) {
     while (connection->sent < request.count) {
         ssize_t count = send(connection->descriptor, request.bytes + connection->sent,
                              request.count - connection->sent, MSG_NOSIGNAL);
-        // A refusal may be waiting to be read where a write fails: reading tells.
+        // Where a write fails, a refusal may be there to be read.
         if (count < 0) {
             connection->is_refused |= errno == ECONNREFUSED;
             return;
@@ -264,7 +264,7 @@ static void finished(Connection *connection, int is_kept) {
     if (goes_on) begin(class, moment);
 }
 
-// Answers.
+// Responses.
 
 /// The value of a field in the head that ends at `end`, or NULL.
 static const char *field(const char *head, const char *end, const char *name) {

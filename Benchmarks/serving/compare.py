@@ -90,7 +90,7 @@ class Tessera(service.Service):
     paths = {"encode": "/v1/encode", "decode": "/v1/decode"}
 
     def pause(self):
-        """Nothing to do: it waits without taking time."""
+        """Does nothing: an idle process takes no processor time."""
 
     def resume(self):
         pass

@@ -1,5 +1,6 @@
 import FilePaths
 import Glibc
+import HTTPWire
 
 /// Where the server listens: `HOST:PORT`, `[IPv6]:PORT` or `unix:PATH`.
 public enum ListenAddress: Sendable, Equatable, CustomStringConvertible {
@@ -88,7 +89,7 @@ extension ListenAddress {
         }
         try Self.refuseOthers(text)
         guard let colon = text.lastIndex(of: ":"), text.last != "]" else {
-            throw text.allSatisfy(\.isASCIIDigit) && !text.isEmpty
+            throw text.utf8.allSatisfy(\.isDigit) && !text.isEmpty
                 ? WrongAddress("a port without a host, as 127.0.0.1:\(text) would have") : .noPort
         }
         var host = text[..<colon]
@@ -134,13 +135,9 @@ extension ListenAddress {
 
     private static func port(_ digits: Substring) throws(WrongAddress) -> UInt16 {
         guard !digits.isEmpty else { throw .noPort }
-        guard digits.allSatisfy(\.isASCIIDigit), let port = UInt16(digits) else {
+        guard let port = UInt16(digits: digits) else {
             throw WrongAddress("\"\(digits)\" is not a port from 0 to 65535")
         }
         return port
     }
-}
-
-extension Character {
-    fileprivate var isASCIIDigit: Bool { isASCII && isNumber }
 }

@@ -7,7 +7,7 @@ extension UInt8 {
     static let cr: UInt8 = 0x0D
     static let space: UInt8 = 0x20
 
-    var isDigit: Bool { self >= 0x30 && self <= 0x39 }
+    package var isDigit: Bool { self >= 0x30 && self <= 0x39 }
 
     var isLetter: Bool { (self | 0x20) >= 0x61 && (self | 0x20) <= 0x7A }
 
@@ -46,6 +46,14 @@ extension UInt8 {
         case 0x61...0x66: return self - 0x57
         default: return nil
         }
+    }
+}
+
+extension FixedWidthInteger {
+    /// The number that decimal digits, and nothing else, give; `nil` for other text. `Int("+5")` is 5.
+    package init?(digits text: some StringProtocol) {
+        guard text.utf8.allSatisfy(\.isDigit) else { return nil }
+        self.init(text)
     }
 }
 

@@ -22,8 +22,7 @@ enum Framing {
         guard lengths.allSatisfy({ $0 == text }) else {
             throw .malformed("bad_content_length", "Content-Length appears with different values")
         }
-        // Int("+5") is 5, hence the look at each byte first.
-        guard !text.isEmpty, text.utf8.allSatisfy(\.isDigit), let length = Int(text) else {
+        guard let length = Int(digits: text) else {
             throw .malformed(
                 "bad_content_length", "Content-Length \(quoted(text.utf8)) is not a number of bytes below 2^63")
         }

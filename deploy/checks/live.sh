@@ -6,7 +6,7 @@
 # Through nginx, with the certificate that prepare has made.
 edge() { curl -s --cacert "$work/compose/secrets/tls.crt" "$@"; }
 
-# refusal STATUS CODE ARGUMENTS…: an answer with the error that a client of Tessera reads, and a request id.
+# refusal STATUS CODE ARGUMENTS…: a response with the error that a client of Tessera reads, and a request id.
 refusal() {
   local wanted=$1 code=$2 found
   shift 2
@@ -65,7 +65,7 @@ nginx_limits() {
   refusal 431 header_too_large "${image[@]}" -H "$(printf 'X-A: %09000d' 0)" "$front/v1/models"
 }
 
-# What came before the final answer.
+# Interim responses, before the final one.
 interim() {
   curl -sv --cacert "$work/compose/secrets/tls.crt" -o /dev/null -H 'Expect: 100-continue' "$@" 2>&1 \
     | tr -d '\r' | sed -n 's,^< HTTP/1.1 ,,p' | xargs
@@ -80,7 +80,7 @@ nginx_expect() {
   is "413 Request Entity Too Large" "$(interim "${photo[@]}" "$front/v1/encode")" "Expect with a huge body"
 }
 
-# A slow upload is no business of the service until it is whole.
+# The service gets a slow upload when it is complete.
 nginx_buffers() {
   local photo upload size found
   mapfile -t photo < <(photograph)
@@ -105,7 +105,7 @@ nginx_rates() {
     && grep -q '"code":"rate_limited"' "$work"/rates/*
 }
 
-# Last: the service goes.
+# Last: the service is stopped.
 nginx_outlives() {
   kill -TERM "$service"
   until_is 503 edge -o /dev/null -w '%{http_code}' "$front/health/ready" || return

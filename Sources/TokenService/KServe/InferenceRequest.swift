@@ -79,8 +79,7 @@ public struct InferenceRequest: Sendable {
     static func jsonLength(_ head: HTTPRequestHead) throws(ServiceError) -> Int? {
         let values = head.headers.all(lengthField)
         guard let text = values.first else { return nil }
-        let isNumber = !text.isEmpty && text.utf8.count <= 9 && text.utf8.allSatisfy { $0 >= 0x30 && $0 <= 0x39 }
-        guard values.count == 1, isNumber, let length = Int(text) else {
+        guard values.count == 1, text.utf8.count <= 9, let length = Int(digits: text) else {
             let found = values.map { "'\(shortened($0))'" }.joined(separator: ", ")
             throw .badOption(lengthField, "found \(found), expected the length of the JSON in bytes")
         }

@@ -36,29 +36,26 @@ public struct CrossOrigin: Sendable {
         }
         guard isScheme(scheme), isHost(host) else { return nil }
         guard let port else { return "\(scheme)://\(host)" }
-        guard port.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = UInt16(port), number > 0 else {
-            return nil
-        }
+        guard let number = UInt16(digits: port), number > 0 else { return nil }
         let isImplied = (scheme == "http" && number == 80) || (scheme == "https" && number == 443)
         return isImplied ? "\(scheme)://\(host)" : "\(scheme)://\(host):\(number)"
     }
 
     private static func isScheme(_ text: Substring) -> Bool {
         guard let first = text.utf8.first, isLetter(first) else { return false }
-        return text.utf8.allSatisfy { isLetter($0) || isDigit($0) || "+-.".utf8.contains($0) }
+        return text.utf8.allSatisfy { isLetter($0) || $0.isDigit || "+-.".utf8.contains($0) }
     }
 
     private static func isHost(_ text: Substring) -> Bool {
         if text.hasPrefix("["), text.hasSuffix("]"), text.contains(":") {
             return text.dropFirst().dropLast().utf8.allSatisfy {
-                isDigit($0) || (0x61...0x66).contains($0) || ":.".utf8.contains($0)
+                $0.isDigit || (0x61...0x66).contains($0) || ":.".utf8.contains($0)
             }
         }
-        return !text.isEmpty && text.utf8.allSatisfy { isLetter($0) || isDigit($0) || "-._".utf8.contains($0) }
+        return !text.isEmpty && text.utf8.allSatisfy { isLetter($0) || $0.isDigit || "-._".utf8.contains($0) }
     }
 
     private static func isLetter(_ byte: UInt8) -> Bool { (0x61...0x7A).contains(byte) }
-    private static func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }
 
     /// The response to a preflight request: the same for every path, as it carries no key and must not learn what
     /// there is.

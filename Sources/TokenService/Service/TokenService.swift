@@ -149,8 +149,7 @@ public final class TokenService: HTTPHandler {
     func timeout(of head: HTTPRequestHead) throws(ServiceError) -> Duration {
         let name = "X-Request-Timeout-Ms"
         guard let text = head.headers.first(name) else { return configuration.requestTimeout }
-        let isNumber = !text.isEmpty && text.utf8.count <= 9 && text.utf8.allSatisfy { $0 >= 0x30 && $0 <= 0x39 }
-        guard isNumber, let milliseconds = Int(text), milliseconds > 0 else {
+        guard text.utf8.count <= 9, let milliseconds = Int(digits: text), milliseconds > 0 else {
             throw ServiceError(
                 400, "invalid_timeout",
                 "\(name) is '\(shortened(text))', expected an integer in 1...999999999", param: name)
