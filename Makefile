@@ -43,11 +43,15 @@ install: build
 	cp -R $(BUILT_IN)/. "$(SHARE)"
 	chmod -R u=rwX,go=rX "$(SHARE)"
 
-lint: setup
+lint:
+	@scripts/setup lint
 	$(SWIFT) format lint --strict --parallel --recursive Package.swift Sources Tests Benchmarks Fuzz conformance
+	git ls-files -z '*.c' '*.h' '*.inc' | xargs -0 clang-format-14 --dry-run -Werror
 	scripts/check-columns
 
 format:
+	@scripts/setup lint
+	git ls-files -z '*.c' '*.h' '*.inc' | xargs -0 clang-format-14 -i
 	$(SWIFT) format format --in-place --parallel --recursive Package.swift Sources Tests Benchmarks Fuzz conformance
 
 test: lint

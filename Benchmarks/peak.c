@@ -30,7 +30,9 @@ typedef float (*loop)(long count);
 #define KEEP(I) kept += FIRST(sum##I);
 #define BODY(VECTOR, FACTOR)                                                                                           \
     VECTOR a = FACTOR, EACH(BEGIN) b = FACTOR;                                                                         \
-    for (long turn = 0; turn < count; turn++) { EACH(TURN) EACH(HIDE) }                                                \
+    for (long turn = 0; turn < count; turn++) {                                                                        \
+        EACH(TURN) EACH(HIDE)                                                                                          \
+    }                                                                                                                  \
     float kept = 0;                                                                                                    \
     EACH(KEEP)                                                                                                         \
     return kept;
@@ -50,9 +52,7 @@ __attribute__((target("avx512f"))) static float fma_512(long count) { BODY(__m51
 
 #undef STEP
 #define STEP(SUM) _mm512_dpbf16_ps(SUM, (__m512bh)a, (__m512bh)b)
-__attribute__((target("avx512f,avx512bf16"))) static float dot_bf16(long count) {
-    BODY(__m512, _mm512_set1_ps(1e-3f))
-}
+__attribute__((target("avx512f,avx512bf16"))) static float dot_bf16(long count) { BODY(__m512, _mm512_set1_ps(1e-3f)) }
 
 #undef ZERO
 #undef STEP

@@ -61,9 +61,10 @@ static void decode_ours(bytes png, const picture *p, uint8_t *out) {
 // MARK: libspng
 
 static bytes encode_spng(const picture *p) {
-    struct spng_ihdr header = {
-        .width = (uint32_t)p->width, .height = (uint32_t)p->height, .bit_depth = 8,
-        .color_type = SPNG_COLOR_TYPE_TRUECOLOR};
+    struct spng_ihdr header = {.width = (uint32_t)p->width,
+                               .height = (uint32_t)p->height,
+                               .bit_depth = 8,
+                               .color_type = SPNG_COLOR_TYPE_TRUECOLOR};
     spng_ctx *spng = spng_ctx_new(SPNG_CTX_ENCODER);
     require(spng != NULL, "no memory", "spng");
     spng_set_option(spng, SPNG_ENCODE_TO_BUFFER, 1);
@@ -71,8 +72,7 @@ static bytes encode_spng(const picture *p) {
     spng_set_option(spng, SPNG_IMG_COMPRESSION_STRATEGY, Z_RLE);
     spng_set_option(spng, SPNG_FILTER_CHOICE, SPNG_FILTER_CHOICE_PAETH);
     spng_set_ihdr(spng, &header);
-    int error = spng_encode_image(
-        spng, p->rgb, (size_t)(p->width * p->height * 3), SPNG_FMT_PNG, SPNG_ENCODE_FINALIZE);
+    int error = spng_encode_image(spng, p->rgb, (size_t)(p->width * p->height * 3), SPNG_FMT_PNG, SPNG_ENCODE_FINALIZE);
     require(error == 0, spng_strerror(error), "spng");
     bytes png;
     png.data = spng_get_png_buffer(spng, &png.size, &error);

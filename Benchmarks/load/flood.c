@@ -35,23 +35,31 @@
 
 enum { CASES = 64, CLASSES = 32, SECONDS = 4096, IDLE_MS = 8000 };
 
-typedef struct { char *bytes; size_t count; } Bytes;
-typedef struct { Bytes request, body; } Case;
-typedef struct { uint32_t microseconds; uint16_t status; } Sample;
+typedef struct {
+    char *bytes;
+    size_t count;
+} Bytes;
+typedef struct {
+    Bytes request, body;
+} Case;
+typedef struct {
+    uint32_t microseconds;
+    uint16_t status;
+} Sample;
 
 typedef struct Class Class;
 
 typedef struct Connection {
-    int descriptor;             // -1 once closed
-    Class *class;               // NULL while idle in the pool
+    int descriptor; // -1 once closed
+    Class *class; // NULL while idle in the pool
     const Case *asked;
     size_t sent;
     double due, asked_at, sent_at, idle_since;
     int asked_before, is_refused;
     char *input;
     size_t filled, room;
-    struct Connection *next;    // in the pool, most recent first, or among the closed
-    struct Connection *newer, *older;   // all open ones
+    struct Connection *next; // in the pool, most recent first, or among the closed
+    struct Connection *newer, *older; // all open ones
 } Connection;
 
 struct Class {
@@ -139,7 +147,8 @@ static void close_connection(Connection *connection) {
     close(connection->descriptor);
     connection->descriptor = -1;
     if (connection->class) connection->class->in_flight--;
-    if (connection->newer) connection->newer->older = connection->older; else all = connection->older;
+    if (connection->newer) connection->newer->older = connection->older;
+    else all = connection->older;
     if (connection->older) connection->older->newer = connection->newer;
     connection->next = closed;
     closed = connection;
@@ -210,8 +219,8 @@ static Connection *take_connection(int is_new, double moment) {
 static void write_some(Connection *connection) {
     Bytes request = connection->asked->request;
     while (connection->sent < request.count) {
-        ssize_t count = send(connection->descriptor, request.bytes + connection->sent,
-                             request.count - connection->sent, MSG_NOSIGNAL);
+        ssize_t count = send(connection->descriptor, request.bytes + connection->sent, request.count - connection->sent,
+                             MSG_NOSIGNAL);
         // Where a write fails, a refusal may be there to be read.
         if (count < 0) {
             connection->is_refused |= errno == ECONNREFUSED;
@@ -236,7 +245,8 @@ static void begin(Class *class, double due) {
     Connection *connection = take_connection(class->is_new, due);
     if (!connection) {
         class->started++;
-        if (errno == ECONNREFUSED) class->refused++; else class->broken++;
+        if (errno == ECONNREFUSED) class->refused++;
+        else class->broken++;
         return;
     }
     ask(class, connection, due);
@@ -336,7 +346,7 @@ static void disconnect_clients(double moment) {
 /// Sends what is due; returns when the next is.
 static double begin_due(double moment) {
     double next = stop;
-    for (Class *class = classes; class < classes + class_count; class++) {
+    for (Class *class = classes; class < classes + class_count; class ++) {
         if (class->closed) {
             // Those that broke off are replaced, and so are those that disconnected.
             while (class->in_flight < class->closed && may_begin(class, moment)) {
@@ -372,7 +382,7 @@ static void await_events(double until) {
 
 static long in_flight(void) {
     long sum = 0;
-    for (Class *class = classes; class < classes + class_count; class++) sum += class->in_flight;
+    for (Class *class = classes; class < classes + class_count; class ++) sum += class->in_flight;
     return sum;
 }
 
@@ -385,7 +395,7 @@ static void run(double seconds, double drain) {
     start = now();
     stop = start + seconds;
     kill_at += start;
-    for (Class *class = classes; class < classes + class_count; class++) class->next_due = start;
+    for (Class *class = classes; class < classes + class_count; class ++) class->next_due = start;
     int is_told = 0;
     double next_scan = start;
     while (1) {
@@ -402,7 +412,7 @@ static void run(double seconds, double drain) {
         }
         double next = moment < stop ? begin_due(moment) : stop + drain;
         int is_all_counted = 1;
-        for (Class *class = classes; class < classes + class_count; class++) is_all_counted &= class->count > 0;
+        for (Class *class = classes; class < classes + class_count; class ++) is_all_counted &= class->count > 0;
         if (in_flight() == 0 && (moment >= stop || (is_all_counted && next == stop))) break;
         if (moment >= stop + drain) break;
         if (moment >= next_scan) {
@@ -411,7 +421,7 @@ static void run(double seconds, double drain) {
         }
         await_events(next < next_scan ? next : next_scan);
     }
-    for (Class *class = classes; class < classes + class_count; class++) class->open_at_end = class->in_flight;
+    for (Class *class = classes; class < classes + class_count; class ++) class->open_at_end = class->in_flight;
 }
 
 static int by_time(const void *left, const void *right) {
@@ -427,7 +437,10 @@ static void print_statuses(const Class *class) {
         size_t count = counts[status];
         if (count == 0) continue;
         printf("%s\"%d\": {\"count\": %zu", separator, status, count);
-        const struct { const char *name; double part; } points[] = {{"p50", 0.5}, {"p99", 0.99}, {"max", 1}};
+        const struct {
+            const char *name;
+            double part;
+        } points[] = {{"p50", 0.5}, {"p99", 0.99}, {"max", 1}};
         size_t seen = 0, point = 0;
         for (size_t index = 0; index < class->sample_count && point < 3; index++) {
             if (class->samples[index].status != status) continue;
@@ -444,15 +457,15 @@ static void print_statuses(const Class *class) {
 static void print(void) {
     struct rusage usage;
     getrusage(RUSAGE_SELF, &usage);
-    double cpu = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
-        + (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e-6;
+    double cpu = (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
+                 (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) * 1e-6;
     printf("{\"seconds\": %.3f, \"cpu_seconds\": %.3f, \"classes\": {", now() - start, cpu);
-    for (Class *class = classes; class < classes + class_count; class++) {
+    for (Class *class = classes; class < classes + class_count; class ++) {
         qsort(class->samples, class->sample_count, sizeof(Sample), by_time);
         printf("%s\n\"%s\": {\"sent\": %ld, \"right\": %ld, \"wrong\": %ld, \"broken\": %ld, \"crossed\": %ld, "
                "\"refused\": %ld, \"disconnected\": %ld, \"unanswered\": %ld, \"statuses\": {",
-               class == classes ? "" : ",", class->name, class->started, class->right, class->wrong,
-               class->broken, class->crossed, class->refused, class->disconnected, class->open_at_end);
+               class == classes ? "" : ",", class->name, class->started, class->right, class->wrong, class->broken,
+               class->crossed, class->refused, class->disconnected, class->open_at_end);
         print_statuses(class);
         printf("}, \"right_by_second\": [");
         long last = (long)(stop - start);
@@ -484,10 +497,12 @@ static void read_plan(void) {
         Class *class = &classes[class_count++];
         snprintf(class->name, sizeof class->name, "%s", word);
         while ((word = strtok(NULL, " \n"))) {
-            int is_setting = sscanf(word, "rate=%lf", &class->rate) + sscanf(word, "closed=%ld", &class->closed)
-                + sscanf(word, "disconnect=%ld", &class->disconnect) + sscanf(word, "count=%ld", &class->count);
+            int is_setting = sscanf(word, "rate=%lf", &class->rate) + sscanf(word, "closed=%ld", &class->closed) +
+                             sscanf(word, "disconnect=%ld", &class->disconnect) +
+                             sscanf(word, "count=%ld", &class->count);
             if (is_setting > 0) continue;
-            if (strcmp(word, "new") == 0) class->is_new = 1; else read_case(class, word);
+            if (strcmp(word, "new") == 0) class->is_new = 1;
+            else read_case(class, word);
         }
         if (class->case_count == 0 || (class->rate <= 0) == (class->closed <= 0)) die("a class of the plan");
     }

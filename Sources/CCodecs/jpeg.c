@@ -12,8 +12,8 @@
 // jerror.h needs jpeglib.h before it.
 #include <jerror.h>
 
-// Cameras pad data before its marker. More stray bytes than this, other than zeros and FF, mean that the decoder lost its
-// place.
+// Cameras pad data before its marker. More stray bytes than this, other than zeros and FF, mean that the decoder lost
+// its place.
 #define PADDING 64
 // The decoder reads ahead by at most this many bytes, and counts them among those that it skips at the next marker that
 // it has to look for.
@@ -31,11 +31,11 @@ typedef struct {
     cc_report *report;
     const uint8_t *data;
     int status;
-    int in_data;            // the last segment was a scan's header, so that coded data follows
-    int64_t unreported;     // pieces of coded data that ended since stray bytes were last reported
-    int ended;              // the file ended before EOI
-    int lost;               // a piece of coded data had stray bytes that aren't padding at its end
-    uint32_t seen;          // bit c: a scan held component c
+    int in_data; // the last segment was a scan's header, so that coded data follows
+    int64_t unreported; // pieces of coded data that ended since stray bytes were last reported
+    int ended; // the file ended before EOI
+    int lost; // a piece of coded data had stray bytes that aren't padding at its end
+    uint32_t seen; // bit c: a scan held component c
     int64_t pixels;
     JOCTET fake[2];
 } decoder;
@@ -193,8 +193,7 @@ static void on_progress(j_common_ptr info) {
     decoder *d = info->client_data;
     const int64_t scans = d->codec.input_scan_number;
     d->report->scans = scans;
-    if (scans > d->limits.max_scans || (scans > 1 && scans > d->limits.max_scan_pixels / d->pixels))
-        leave(d, CC_SCANS);
+    if (scans > d->limits.max_scans || (scans > 1 && scans > d->limits.max_scan_pixels / d->pixels)) leave(d, CC_SCANS);
     for (int i = 0; i < d->codec.comps_in_scan; i++) d->seen |= 1u << d->codec.cur_comp_info[i]->component_index;
     if (past(d->limits.deadline)) leave(d, CC_DEADLINE);
 }
@@ -271,9 +270,8 @@ static void read_rows(decoder *d, int64_t width, uint8_t *rgb) {
     if (d->ended && codec->arith_code) broken(d, "premature end of JPEG file");
 }
 
-int cc_jpeg_decode(
-    const uint8_t *data, size_t size, int64_t width, int64_t height, const cc_limits *limits, uint8_t *rgb,
-    cc_report *report) {
+int cc_jpeg_decode(const uint8_t *data, size_t size, int64_t width, int64_t height, const cc_limits *limits,
+                   uint8_t *rgb, cc_report *report) {
     decoder d;
     volatile int complete = 0;
     memset(&d, 0, sizeof d);

@@ -27,13 +27,13 @@ static void scatter(const uint8_t *rgb, int64_t width, int64_t height, int64_t o
 void cc_orient(const uint8_t *rgb, int64_t width, int64_t height, int orientation, uint8_t *out) {
     const int64_t w = width, h = height, last = width * height - 1;
     switch (orientation) {
-    case 2: scatter(rgb, w, h, w - 1, -1, w, out); break;           // mirror left to right
-    case 3: scatter(rgb, w, h, last, -1, -w, out); break;           // half turn
-    case 4: scatter(rgb, w, h, (h - 1) * w, 1, -w, out); break;     // mirror top to bottom
-    case 5: scatter(rgb, w, h, 0, h, 1, out); break;                // transpose
-    case 6: scatter(rgb, w, h, h - 1, h, -1, out); break;           // quarter turn clockwise
-    case 7: scatter(rgb, w, h, last, -h, -1, out); break;           // transverse
-    case 8: scatter(rgb, w, h, (w - 1) * h, -h, 1, out); break;     // quarter turn anticlockwise
+    case 2: scatter(rgb, w, h, w - 1, -1, w, out); break; // mirror left to right
+    case 3: scatter(rgb, w, h, last, -1, -w, out); break; // half turn
+    case 4: scatter(rgb, w, h, (h - 1) * w, 1, -w, out); break; // mirror top to bottom
+    case 5: scatter(rgb, w, h, 0, h, 1, out); break; // transpose
+    case 6: scatter(rgb, w, h, h - 1, h, -1, out); break; // quarter turn clockwise
+    case 7: scatter(rgb, w, h, last, -h, -1, out); break; // transverse
+    case 8: scatter(rgb, w, h, (w - 1) * h, -h, 1, out); break; // quarter turn anticlockwise
     default: memcpy(out, rgb, (size_t)(w * h) * 3);
     }
 }

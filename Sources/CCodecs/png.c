@@ -12,18 +12,18 @@ typedef struct {
     const uint8_t *data;
     size_t left;
     const uint8_t *next; // where a chunk begins that may be skipped, NULL from the first IDAT on
-    int indexed;         // colours are in PLTE
+    int indexed; // colours are in PLTE
     const cc_limits *limits;
     cc_report *report;
     int status;
     uint8_t *work; // rows that aren't RGB yet: one, or all of them if interlaced
 
     int64_t width;
-    int64_t unlooked;   // pixels since the last look at the clock
+    int64_t unlooked; // pixels since the last look at the clock
     int alpha;
-    int kind;           // colour type of the rows as libpng hands them over
-    int wide;           // two bytes per sample (grey only)
-    int keyed;          // one colour is transparent
+    int kind; // colour type of the rows as libpng hands them over
+    int wide; // two bytes per sample (grey only)
+    int keyed; // one colour is transparent
     int key[3];
     enum transparency transparent;
     chunk transparency;
@@ -42,8 +42,8 @@ static void on_warning(png_structp png, png_const_charp words) {
     (void)words;
 }
 
-// libpng isn't shown what touches no pixel, of which it refuses some: ancillary chunks and palettes that are suggestions.
-// tRNS is read by `read_transparency`.
+// libpng isn't shown what touches no pixel, of which it refuses some: ancillary chunks and palettes that are
+// suggestions. tRNS is read by `read_transparency`.
 static void skip_chunks(decoder *d) {
     chunk c;
     int whole;
@@ -107,8 +107,8 @@ static void read_palette(png_structp png, png_infop info, decoder *d) {
     }
 }
 
-// libpng drops a tRNS that stands before PLTE or after IDAT, is longer than the palette, or comes twice. Pillow takes the
-// last one of whatever length, if it isn't too short, so it is read here.
+// libpng drops a tRNS that stands before PLTE or after IDAT, is longer than the palette, or comes twice. Pillow takes
+// the last one of whatever length, if it isn't too short, so it is read here.
 //
 // Pillow compares the 8-bit sample with the low byte of the key as stored, whatever the depth, except for 1-bit grey.
 // Its 16-bit grey isn't followed (it clips), so there the key is the 16-bit sample that the standard means.
@@ -182,9 +182,8 @@ static void read_rows(png_structp png, png_infop info, decoder *d, int64_t heigh
     }
 }
 
-int cc_png_decode_libpng(
-    const uint8_t *data, size_t size, int64_t width, int64_t height, const cc_limits *limits, int alpha, uint8_t *rgb,
-    cc_report *report) {
+int cc_png_decode_libpng(const uint8_t *data, size_t size, int64_t width, int64_t height, const cc_limits *limits,
+                         int alpha, uint8_t *rgb, cc_report *report) {
     decoder d;
     memset(&d, 0, sizeof d);
     memset(report, 0, sizeof *report);
@@ -206,7 +205,7 @@ int cc_png_decode_libpng(
     if (setjmp(png_jmpbuf(png)) == 0) {
         png_set_read_fn(png, &d, on_read);
         const int passes = begin(png, info, &d, width, height);
-        // Chunks after the last row, IEND included, are nobody's concern: a missing end or stray bytes are forgiven.
+        // Chunks after the last row, IEND included, are not read: a missing end or stray bytes are forgiven.
         read_rows(png, info, &d, height, passes, rgb);
     }
     png_destroy_read_struct(&png, &info, NULL);
@@ -214,9 +213,8 @@ int cc_png_decode_libpng(
     return d.status;
 }
 
-int cc_png_decode(
-    const uint8_t *data, size_t size, int64_t width, int64_t height, const cc_limits *limits, int alpha, uint8_t *rgb,
-    cc_report *report) {
+int cc_png_decode(const uint8_t *data, size_t size, int64_t width, int64_t height, const cc_limits *limits, int alpha,
+                  uint8_t *rgb, cc_report *report) {
     memset(report, 0, sizeof *report);
     if (cc_png_decode_plain(data, size, width, height, limits, alpha, rgb)) return CC_OK;
     return cc_png_decode_libpng(data, size, width, height, limits, alpha, rgb, report);
@@ -263,9 +261,8 @@ int cc_png_encode(const uint8_t *rgb, int64_t width, int64_t height, uint8_t **b
         png_set_compression_level(png, 3);
         png_set_compression_strategy(png, Z_RLE);
         png_set_filter(png, PNG_FILTER_TYPE_BASE, PNG_FILTER_PAETH);
-        png_set_IHDR(
-            png, info, (png_uint_32)width, (png_uint_32)height, 8, PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
-            PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
+        png_set_IHDR(png, info, (png_uint_32)width, (png_uint_32)height, 8, PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
+                     PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
         png_write_info(png, info);
         for (int64_t y = 0; y < height; y++) png_write_row(png, (png_const_bytep)rgb + y * width * 3);
         png_write_end(png, NULL);

@@ -19,8 +19,8 @@ typedef struct {
 
     int64_t width, height;
     size_t channels;
-    size_t line;     // bytes of a filtered row, the filter's number included
-    uint8_t *lines;  // a row of zeros, then all rows
+    size_t line; // bytes of a filtered row, the filter's number included
+    uint8_t *lines; // a row of zeros, then all rows
     uint8_t *joined; // the stream, if several chunks hold it
 } plain;
 
@@ -64,8 +64,8 @@ static int next_data(plain *p, chunk *c) {
     return p->size - p->at >= 12 && is(p->data + p->at + 4, "IDAT") && next_chunk(p, c);
 }
 
-// Makes `stream` all of the stream that begins in it. Like libpng's, it ends at the first chunk of another kind. Should it
-// end before a faulty one, it is whole without that or not at all.
+// Makes `stream` all of the stream that begins in it. Like libpng's, it ends at the first chunk of another kind. Should
+// it end before a faulty one, it is whole without that or not at all.
 static int join(plain *p, chunk *stream) {
     const size_t begin = p->at;
     size_t size = stream->size;
@@ -103,8 +103,8 @@ static int inflate_rows(plain *p, const chunk *stream) {
     int whole = 0;
     if (inflate && p->lines) {
         memset(p->lines, 0, p->line);
-        const enum libdeflate_result result = libdeflate_zlib_decompress_ex(
-            inflate, stream->body, stream->size, p->lines + p->line, rows, &in, &out);
+        const enum libdeflate_result result =
+            libdeflate_zlib_decompress_ex(inflate, stream->body, stream->size, p->lines + p->line, rows, &in, &out);
         whole = result == LIBDEFLATE_SUCCESS && in == stream->size && out == rows;
     }
     if (inflate) libdeflate_free_decompressor(inflate);
@@ -115,39 +115,39 @@ static int inflate_rows(plain *p, const chunk *stream) {
 
 enum { NONE, SUB, UP, AVERAGE, PAETH };
 
-typedef uint8_t samples __attribute__((vector_size(4)));
-typedef int16_t pixel __attribute__((vector_size(8)));
+typedef uint8_t u8x4 __attribute__((vector_size(4)));
+typedef int16_t i16x4 __attribute__((vector_size(8)));
 
 #define ALWAYS static inline __attribute__((always_inline))
 
-ALWAYS pixel load(const uint8_t *from) {
-    samples s;
+ALWAYS i16x4 load(const uint8_t *from) {
+    u8x4 s;
     memcpy(&s, from, sizeof s);
-    return __builtin_convertvector(s, pixel);
+    return __builtin_convertvector(s, i16x4);
 }
 
-ALWAYS pixel magnitude(pixel v) {
-    const pixel sign = v >> 15;
+ALWAYS i16x4 magnitude(i16x4 v) {
+    const i16x4 sign = v >> 15;
     return (v ^ sign) - sign;
 }
 
-ALWAYS pixel either(pixel mask, pixel yes, pixel no) { return (mask & yes) | (~mask & no); }
+ALWAYS i16x4 either(i16x4 mask, i16x4 yes, i16x4 no) { return (mask & yes) | (~mask & no); }
 
-ALWAYS pixel paeth(pixel a, pixel b, pixel c) {
-    const pixel da = b - c, db = a - c;
-    const pixel pa = magnitude(da), pb = magnitude(db), pc = magnitude(da + db);
+ALWAYS i16x4 paeth(i16x4 a, i16x4 b, i16x4 c) {
+    const i16x4 da = b - c, db = a - c;
+    const i16x4 pa = magnitude(da), pb = magnitude(db), pc = magnitude(da + db);
     return either((pa > pb) | (pa > pc), either(pb > pc, c, b), a);
 }
 
 // All samples of a pixel at once: each waits for the one to its left.
 ALWAYS void undo(uint8_t *row, const uint8_t *up, size_t stride, size_t channels, int filter) {
-    pixel a = {0}, c = {0};
+    i16x4 a = {0}, c = {0};
     for (size_t i = 0; i < stride; i += channels) {
-        const pixel b = filter == SUB ? c : load(up + i);
-        const pixel near = filter == SUB ? a : filter == AVERAGE ? (a + b) >> 1 : paeth(a, b, c);
+        const i16x4 b = filter == SUB ? c : load(up + i);
+        const i16x4 near = filter == SUB ? a : filter == AVERAGE ? (a + b) >> 1 : paeth(a, b, c);
         a = (load(row + i) + near) & 255;
         c = b;
-        const samples s = __builtin_convertvector(a, samples);
+        const u8x4 s = __builtin_convertvector(a, u8x4);
         memcpy(row + i, &s, channels);
     }
 }
@@ -208,8 +208,8 @@ static int make_rows(plain *p, int64_t deadline, int rule, uint8_t *rgb) {
     return 1;
 }
 
-int cc_png_decode_plain(
-    const uint8_t *data, size_t size, int64_t width, int64_t height, const cc_limits *limits, int alpha, uint8_t *rgb) {
+int cc_png_decode_plain(const uint8_t *data, size_t size, int64_t width, int64_t height, const cc_limits *limits,
+                        int alpha, uint8_t *rgb) {
     plain p = {.data = data, .size = size};
     chunk stream, key;
     // Past the deadline libpng, asked next, says so.

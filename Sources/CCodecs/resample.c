@@ -15,10 +15,10 @@
 
 typedef struct {
     int64_t *first; // first source pixel, per kept output pixel
-    int64_t *taps;  // number of source pixels
-    int16_t *high;  // coefficient >> LOW_BITS, `stride` per output pixel, zero beyond `taps`
-    int16_t *low;   // the remaining low bits
-    int32_t *full;  // the whole coefficient
+    int64_t *taps; // number of source pixels
+    int16_t *high; // coefficient >> LOW_BITS, `stride` per output pixel, zero beyond `taps`
+    int16_t *low; // the remaining low bits
+    int32_t *full; // the whole coefficient
     int64_t stride;
     int64_t begin; // source pixels [begin, end) are all that is read
     int64_t end;

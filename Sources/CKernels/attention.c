@@ -27,7 +27,8 @@ static void blas_block(void *context, long index) {
 
 static void pack_head(void *context, long head) {
     const struct attention *t = context;
-    tk_active()->pack_keys_float(t->k + head * HEAD, t->ld, t->length, t->keys + head * round_up(t->length, LANES) * HEAD);
+    tk_active()->pack_keys_float(t->k + head * HEAD, t->ld, t->length,
+                                 t->keys + head * round_up(t->length, LANES) * HEAD);
 }
 
 static void packed_block(void *context, long index) {
@@ -41,8 +42,8 @@ static void packed_block(void *context, long index) {
 
 void tk_attention(const float *q, long ldq, long count, const float *k, const float *v, long ld, long length,
                   long heads, float *out) {
-    struct attention t = {.q = q, .k = k, .v = v, .ldq = ldq, .ld = ld, .length = length, .heads = heads, .count = count,
-                          .out = out};
+    struct attention t = {
+        .q = q, .k = k, .v = v, .ldq = ldq, .ld = ld, .length = length, .heads = heads, .count = count, .out = out};
     int packs = tk_active()->attend_float != 0;
     t.block = packs ? BLOCK : smaller(count, 128);
     // Scores of a block, or of the queries at once.
@@ -87,11 +88,12 @@ static void attend_block_bfloat16(void *context, long index) {
 
 void tk_attention_bfloat16(const uint16_t *q, long ldq, long count, const uint16_t *k, const uint16_t *v, long ld,
                            long length, long heads, uint16_t *out) {
-    struct attention_bfloat16 t = {.q = q, .k = k, .v = v, .ldq = ldq, .ld = ld, .length = length, .heads = heads,
-                                   .count = count, .out = out};
+    struct attention_bfloat16 t = {
+        .q = q, .k = k, .v = v, .ldq = ldq, .ld = ld, .length = length, .heads = heads, .count = count, .out = out};
     // Scores of the queries at once, and their weights in half of that.
     t.stride = (TK_ATTENTION_QUERIES + (TK_ATTENTION_QUERIES + 1) / 2) * round_up(length, LANES);
-    size_t keys = (size_t)(heads * round_up(length, LANES) * HEAD / 2), values = (size_t)(heads * round_up(length, 2) * HEAD / 2);
+    size_t keys = (size_t)(heads * round_up(length, LANES) * HEAD / 2),
+           values = (size_t)(heads * round_up(length, 2) * HEAD / 2);
     t.keys = tk_take_scratch((keys + values + (size_t)(tk_threads() * t.stride)) * sizeof(float));
     t.values = t.keys + keys;
     t.scratch = (float *)(t.values + values);

@@ -1,4 +1,5 @@
-// From vectors to ids: exhaustive nearest-code search and the balanced assignment of SFTok, and the noise of its sampler.
+// From vectors to ids: exhaustive nearest-code search and the balanced assignment of SFTok, and the noise of its
+// sampler.
 #include <math.h>
 
 #include "internal.h"
@@ -19,7 +20,14 @@ static void search_query(void *context, long q) {
 
 void tk_nearest(const float *queries, long count, long d, const float *codes, long codebooks, long code_count,
                 int32_t *ids, float *best, float *second) {
-    struct search t = {queries, codes, d, codebooks, code_count, ids, best, second};
+    struct search t = {.queries = queries,
+                       .codes = codes,
+                       .d = d,
+                       .codebooks = codebooks,
+                       .count = code_count,
+                       .ids = ids,
+                       .best = best,
+                       .second = second};
     tk_parallel(count, search_query, &t);
 }
 
@@ -35,12 +43,12 @@ static void distances_block(void *context, long index) {
     const struct distances *t = context;
     long blocks = (t->count + DISTANCE_CODES - 1) / DISTANCE_CODES, q = index / blocks * TK_DISTANCE_QUERIES;
     long first = index % blocks * DISTANCE_CODES, last = smaller(first + DISTANCE_CODES, t->count);
-    tk_active()->distances(t->queries + q * t->d, (int)smaller(TK_DISTANCE_QUERIES, t->rows - q), t->d, t->codes, t->count, first, last,
-                           t->out + q * t->count);
+    tk_active()->distances(t->queries + q * t->d, (int)smaller(TK_DISTANCE_QUERIES, t->rows - q), t->d, t->codes,
+                           t->count, first, last, t->out + q * t->count);
 }
 
 void tk_distances(const float *queries, long count, long d, const float *codes, long code_count, float *out) {
-    struct distances t = {queries, codes, count, d, code_count, out};
+    struct distances t = {.queries = queries, .codes = codes, .rows = count, .d = d, .count = code_count, .out = out};
     long blocks = (code_count + DISTANCE_CODES - 1) / DISTANCE_CODES;
     tk_parallel((count + TK_DISTANCE_QUERIES - 1) / TK_DISTANCE_QUERIES * blocks, distances_block, &t);
 }
@@ -131,6 +139,6 @@ static void gumbel_block(void *context, long index) {
 }
 
 void tk_add_gumbel(float *x, const float *uniforms, long count, float scale) {
-    struct gumbel t = {x, uniforms, count, scale};
+    struct gumbel t = {.x = x, .uniforms = uniforms, .count = count, .scale = scale};
     tk_parallel((count + GUMBEL_BLOCK - 1) / GUMBEL_BLOCK, gumbel_block, &t);
 }

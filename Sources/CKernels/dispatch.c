@@ -26,9 +26,7 @@ int tk_set_level(int level) {
 
 void tk_adopt_level(int level) { chosen = level; }
 
-int tk_level(void) {
-    return chosen >= 0 ? chosen : tk_set_level(tk_best_level());
-}
+int tk_level(void) { return chosen >= 0 ? chosen : tk_set_level(tk_best_level()); }
 
 const struct tk_kernels *tk_active(void) {
 #if defined(__x86_64__)

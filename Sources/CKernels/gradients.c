@@ -1,5 +1,5 @@
-// Backward passes of the rectifier's layers and the optimizer's step. But for the optimizer all of it runs on the calling
-// thread, over one image: training spreads images, not rows, over the pool.
+// Backward passes of the rectifier's layers and the optimizer's step. But for the optimizer all of it runs on the
+// calling thread, over one image: training spreads images, not rows, over the pool.
 #include <cblas.h>
 #include <math.h>
 #include <stdlib.h>
@@ -42,10 +42,8 @@ void tk_patches(const float *x, long height, long width, long channels, float *p
         for (long column = 0; column < width; column++)
             for (long tap = 0; tap < 9; tap++, patches += channels) {
                 long y = row + tap / 3 - 1, at = column + tap % 3 - 1;
-                if (y < 0 || y >= height || at < 0 || at >= width)
-                    memset(patches, 0, (size_t)channels * sizeof(float));
-                else
-                    memcpy(patches, x + (y * width + at) * channels, (size_t)channels * sizeof(float));
+                if (y < 0 || y >= height || at < 0 || at >= width) memset(patches, 0, (size_t)channels * sizeof(float));
+                else memcpy(patches, x + (y * width + at) * channels, (size_t)channels * sizeof(float));
             }
 }
 
@@ -129,7 +127,7 @@ static void step_block(void *context, long index) {
 }
 
 void tk_adamw(float *p, const float *g, float *m, float *v, long count, const struct tk_adamw_step *settings) {
-    struct step t = {p, m, v, g, count, settings};
+    struct step t = {.p = p, .m = m, .v = v, .g = g, .count = count, .settings = settings};
     tk_parallel((count + BLOCK - 1) / BLOCK, step_block, &t);
 }
 

@@ -13,8 +13,8 @@ static inline long round_up(long n, long to) { return (n + to - 1) / to * to; }
 struct tk_kernels {
     void (*layer_norm)(const float *x, long rows, long width, const float *gain, const float *bias, float eps,
                        float *y);
-    void (*rms_norm)(const float *x, const float *residual, long rows, long width, const float *gain,
-                     const float *bias, float eps, int relu, float *y);
+    void (*rms_norm)(const float *x, const float *residual, long rows, long width, const float *gain, const float *bias,
+                     float eps, int relu, float *y);
     void (*epilogue)(float *c, long rows, long columns, long ld, const float *bias, int activation);
     void (*softmax)(float *x, long rows, long width);
     void (*channel_sums)(const float *x, long rows, long channels, double *sums, double *squares);
@@ -25,8 +25,8 @@ struct tk_kernels {
     void (*to_bfloat16)(const float *x, long count, uint16_t *y);
     // On the widest vectors only; NULL elsewhere, where OpenBLAS is faster.
     void (*pack_keys_float)(const float *k, long ld, long length, float *out);
-    void (*attend_float)(const float *q, long ldq, long rows, const float *keys, const float *values, long ld, long length,
-                         float *out, long ldo, float *scratch);
+    void (*attend_float)(const float *q, long ldq, long rows, const float *keys, const float *values, long ld,
+                         long length, float *out, long ldo, float *scratch);
     // NULL where the processor doesn't multiply bfloat16 numbers.
     void (*pack_keys)(const uint16_t *k, long ld, long length, uint32_t *out);
     void (*pack_values)(const uint16_t *v, long ld, long length, uint32_t *out);
@@ -81,9 +81,12 @@ struct tk_winograd {
 
 enum {
     // At once: queries of distances, and of attention; rows of a product.
-    TK_DISTANCE_QUERIES = 4, TK_ATTENTION_QUERIES = 6, TK_ROWS = 6,
+    TK_DISTANCE_QUERIES = 4,
+    TK_ATTENTION_QUERIES = 6,
+    TK_ROWS = 6,
     // Outputs of a product's panel; the most of a Winograd's.
-    TK_PANEL = 64, TK_MOST_WINOGRAD_PANEL = 32,
+    TK_PANEL = 64,
+    TK_MOST_WINOGRAD_PANEL = 32,
     TK_LANE_BYTES = 4,
 };
 
@@ -94,8 +97,8 @@ struct tk_product {
     const struct tk_kernels *kernels;
     /// (outputs / panel, padded / lane, panel, lane): a lane is four bytes, two bfloat16 numbers or one of float32.
     const void *weights;
-    /// Of bytes, in the weights' memory: of each output the step of its weights and their sum.
-    const float *steps, *sums;
+    /// Of bytes, in the weights' memory: of each output the scale of its weights and their sum.
+    const float *scales, *sums;
     /// outputs numbers, or NULL.
     const float *bias;
     // Where memory is its own.
@@ -109,8 +112,8 @@ extern const struct tk_kernels tk_kernels_sse2, tk_kernels_avx2, tk_kernels_avx5
 const struct tk_kernels *tk_active(void);
 /// Puts a level in force that another thread has in force: it needs no check against the processor.
 void tk_adopt_level(int level);
-/// As `tk_allocate`, given back by `tk_give_scratch` on the same thread, which keeps the largest for the next: megabytes
-/// taken anew cost the kernel's zeroing of every page.
+/// As `tk_allocate`, given back by `tk_give_scratch` on the same thread, which keeps the largest for the next:
+/// megabytes taken anew cost the kernel's zeroing of every page.
 void *tk_take_scratch(size_t bytes);
 void tk_give_scratch(void *memory);
 

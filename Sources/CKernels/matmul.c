@@ -25,11 +25,22 @@ static void linear_tile(void *context, long index) {
     tk_active()->epilogue(c, rows, columns, t->ldc, t->bias ? t->bias + column : 0, t->activation);
 }
 
-void tk_linear(long m, long n, long k, const float *a, const float *w, const float *bias, int activation, int adds, float *c,
-               long ldc) {
+void tk_linear(long m, long n, long k, const float *a, const float *w, const float *bias, int activation, int adds,
+               float *c, long ldc) {
     long tile_columns = m > TILE_ROWS ? 1024 : TILE_COLUMNS;
-    struct linear t = {m, n, k, ldc, TILE_ROWS, tile_columns, (n + tile_columns - 1) / tile_columns, a, w, bias,
-                       activation, adds, c};
+    struct linear t = {.m = m,
+                       .n = n,
+                       .k = k,
+                       .ldc = ldc,
+                       .tile_rows = TILE_ROWS,
+                       .tile_columns = tile_columns,
+                       .across = (n + tile_columns - 1) / tile_columns,
+                       .a = a,
+                       .w = w,
+                       .bias = bias,
+                       .activation = activation,
+                       .adds = adds,
+                       .c = c};
     tk_parallel((m + TILE_ROWS - 1) / TILE_ROWS * t.across, linear_tile, &t);
 }
 
@@ -87,15 +98,13 @@ static void linear_attention_head(void *context, long head) {
             k[p * D + i] = fmaxf(base[p * ld + D + i], 0);
         }
     float *out = t->out + head * D;
-    if (t->pixels > D)
-        linear_head(t, q, k, base + 2 * D, out, D * t->heads);
-    else
-        quadratic_head(t, q, k, base + 2 * D, out, D * t->heads);
+    if (t->pixels > D) linear_head(t, q, k, base + 2 * D, out, D * t->heads);
+    else quadratic_head(t, q, k, base + 2 * D, out, D * t->heads);
 }
 
 void tk_linear_attention(const float *qkv, long pixels, long heads, float *out) {
     float *scratch = tk_take_scratch((size_t)(tk_threads() * pixels * 2 * LINEAR_HEAD) * sizeof(float));
-    struct linear_attention t = {qkv, pixels, heads, out, scratch};
+    struct linear_attention t = {.qkv = qkv, .pixels = pixels, .heads = heads, .out = out, .scratch = scratch};
     tk_parallel(heads, linear_attention_head, &t);
     tk_give_scratch(scratch);
 }
@@ -114,6 +123,6 @@ static void grouped_group(void *context, long group) {
 }
 
 void tk_grouped_pointwise(const float *a, long lda, const float *w, long pixels, long groups, float *c, long ldc) {
-    struct grouped t = {a, w, lda, pixels, ldc, c};
+    struct grouped t = {.a = a, .w = w, .lda = lda, .pixels = pixels, .ldc = ldc, .c = c};
     tk_parallel(groups, grouped_group, &t);
 }

@@ -46,9 +46,7 @@ int tk_processors(void) {
     return count < 1 ? 1 : count;
 }
 
-void tk_set_threads(int count) {
-    omp_set_num_threads(count < 1 ? 1 : count);
-}
+void tk_set_threads(int count) { omp_set_num_threads(count < 1 ? 1 : count); }
 
 __attribute__((constructor)) static void keep_openblas_single(void) { openblas_set_num_threads(1); }
 
@@ -61,8 +59,8 @@ void *tk_allocate(size_t bytes) {
         fprintf(stderr, "out of memory: %zu bytes\n", bytes);
         abort();
     }
-    // Fewer misses of the address cache; where the system has no such pages, nothing is lost. Of 2 MiB on, too, SFTok was 1 to 2 %
-    // slower: many layers and activations then begin at the same places of the caches.
+    // Fewer misses of the address cache; where the system has no such pages, nothing is lost. Of 2 MiB on, too, SFTok
+    // was 1 to 2 % slower: many layers and activations then begin at the same places of the caches.
     if (isLarge) madvise(memory, bytes / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
     return memory;
 }
@@ -102,8 +100,8 @@ void tk_give_scratch(void *memory) {
     struct scratch *kept = pthread_getspecific(scratch_of_thread);
     given->isTaken = false;
     if (kept == given) return;
-    bool isKept = (!kept || (!kept->isTaken && kept->bytes < given->bytes)) &&
-                  pthread_setspecific(scratch_of_thread, given) == 0;
+    bool isKept =
+        (!kept || (!kept->isTaken && kept->bytes < given->bytes)) && pthread_setspecific(scratch_of_thread, given) == 0;
     free(isKept ? kept : given);
 }
 
@@ -116,7 +114,7 @@ int tk_thread_index(void) { return omp_get_thread_num(); }
 
 void tk_parallel(long count, void (*body)(void *, long), void *context) {
     if (count <= 0) return;
-    struct job job = {body, context, count, tk_level(), 0};
+    struct job job = {.body = body, .context = context, .count = count, .level = tk_level()};
     int threads = tk_threads();
     if (threads > count) threads = (int)count;
     if (threads == 1 || omp_in_parallel()) {

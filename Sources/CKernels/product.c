@@ -1,7 +1,8 @@
-// Matrix products with packed weights, on kernels of our own. Of bytes (VNNI): weights have a step for each output, each row of
-// the other side its own range when it is multiplied, for which oneDNN (2.6) has no scale. Of bfloat16 and of float32 numbers:
-// 321 rows at 0.97 of the processor's peak in bfloat16, GELU and residual from registers, where oneDNN's product is at 0.94 and
-// its GELU takes longer than a pass over memory; SFTok's encoder took 0.95 of the time that it took on oneDNN in float32 (Zen 4).
+// Matrix products with packed weights, on kernels of our own. Of bytes (VNNI): weights have a scale for each output,
+// each row of the other side its own range when it is multiplied, for which oneDNN (2.6) has no scale. Of bfloat16 and
+// of float32 numbers: 321 rows at 0.97 of the processor's peak in bfloat16, GELU and residual from registers, where
+// oneDNN's product is at 0.94 and its GELU takes longer than a pass over memory; SFTok's encoder took 0.95 of the time
+// that it took on oneDNN in float32 (Zen 4).
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -20,7 +21,8 @@ static size_t bytes_of(const tk_product *t) {
 
 // Where weight `input` of an output is, counted in weights; `lane` holds so many.
 static inline long place(long padded, long lane, long output, long input) {
-    return output / TK_PANEL * TK_PANEL * padded + input / lane * lane * TK_PANEL + output % TK_PANEL * lane + input % lane;
+    return output / TK_PANEL * TK_PANEL * padded + input / lane * lane * TK_PANEL + output % TK_PANEL * lane +
+           input % lane;
 }
 
 struct packing {
@@ -28,23 +30,23 @@ struct packing {
     const float *weights;
 };
 
-// w ~ step * q, q of -127 to 127.
+// w ~ scale * q, q of -127 to 127.
 static void pack_bytes(const struct packing *t, long output) {
     long inputs = t->to->inputs, padded = t->to->padded;
     const float *weights = t->weights + output * inputs;
     int8_t *packed = t->to->owned;
-    float *steps = (float *)t->to->steps, *sums = (float *)t->to->sums;
+    float *scales = (float *)t->to->scales, *sums = (float *)t->to->sums;
     float most = 0;
     for (long i = 0; i < inputs; i++) most = fmaxf(most, fabsf(weights[i]));
-    float step = most / 127, inverse = step > 0 ? 1 / step : 0;
+    float scale = most / 127, inverse = scale > 0 ? 1 / scale : 0;
     double sum = 0;
     for (long i = 0; i < inputs; i++) {
         int8_t q = (int8_t)lrintf(weights[i] * inverse);
         packed[place(padded, TK_LANE_BYTES, output, i)] = q;
         sum += q;
     }
-    steps[output] = step;
-    sums[output] = (float)(sum * step);
+    scales[output] = scale;
+    sums[output] = (float)(sum * scale);
 }
 
 static void pack_bfloat16(const struct packing *t, long output) {
@@ -76,8 +78,8 @@ static void pack_panel(void *context, long panel) {
 static void lay_out(tk_product *t, const void *weights) {
     t->weights = weights;
     if (t->bits != 8) return;
-    t->steps = (const float *)((const int8_t *)weights + panels_of(t) * TK_PANEL * t->padded);
-    t->sums = t->steps + panels_of(t) * TK_PANEL;
+    t->scales = (const float *)((const int8_t *)weights + panels_of(t) * TK_PANEL * t->padded);
+    t->sums = t->scales + panels_of(t) * TK_PANEL;
 }
 
 // Into memory of its own.
@@ -85,14 +87,15 @@ static void pack(tk_product *t, const float *weights, const float *bias) {
     t->owned = tk_allocate(bytes_of(t));
     memset(t->owned, 0, bytes_of(t));
     lay_out(t, t->owned);
-    struct packing to = {t, weights};
+    struct packing to = {.to = t, .weights = weights};
     tk_parallel(panels_of(t), pack_panel, &to);
     if (!bias) return;
     t->bias = t->owned_bias = tk_allocate((size_t)t->outputs * sizeof *bias);
     memcpy(t->owned_bias, bias, (size_t)t->outputs * sizeof *bias);
 }
 
-tk_product *tk_product_create(int bits, long outputs, long inputs, const void *weights, size_t packed_bytes, const float *bias) {
+tk_product *tk_product_create(int bits, long outputs, long inputs, const void *weights, size_t packed_bytes,
+                              const float *bias) {
     const struct tk_kernels *kernels = tk_active();
     bool can = bits == 8    ? kernels->multiply_bytes && inputs <= MOST_INPUTS_OF_BYTES
                : bits == 16 ? kernels->multiply_bfloat16 != NULL
@@ -119,6 +122,7 @@ const void *tk_product_weights(const tk_product *t, size_t *bytes, const float *
     return t->weights;
 }
 
+// Packed files have these words: they stay as they are while the layout does.
 const char *tk_product_layout(int bits) {
     return bits == 8    ? "bytes, panels of 64 outputs, lanes of 4 inputs, steps, sums"
            : bits == 16 ? "bfloat16, panels of 64 outputs, lanes of 2 inputs"
@@ -166,8 +170,8 @@ static void panel_block(void *context, long index) {
     else kernels->multiply_float32(t->w, &t->x, first, rows, panel, t->activation, t->adds, &t->y);
 }
 
-// A panel at a time with as many rows as stay in the second cache: each weight is read from memory once for all of them.
-// Fewer rows where there would not be work for all threads.
+// A panel at a time with as many rows as stay in the second cache: each weight is read from memory once for all of
+// them. Fewer rows where there would not be work for all threads.
 static void run_panels(struct run *t) {
     enum { CACHED_BITS = 1 << 22, TASKS = 4 };
     long room = CACHED_BITS / t->w->bits / t->w->inputs, tasks = TASKS * tk_threads();

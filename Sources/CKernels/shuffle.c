@@ -38,7 +38,14 @@ static void interleave_row(void *context, long row) {
 
 void tk_interleave_phases(const float *phases, const float *shortcut, long shortcut_channels, long height, long width,
                           long channels, float *y) {
-    struct shuffle t = {phases, shortcut, shortcut_channels, height, width, channels, channels, y};
+    struct shuffle t = {.x = phases,
+                        .shortcut = shortcut,
+                        .shortcut_channels = shortcut_channels,
+                        .height = height,
+                        .width = width,
+                        .channels = channels,
+                        .out_channels = channels,
+                        .y = y};
     tk_parallel(height * 2, interleave_row, &t);
 }
 
@@ -67,7 +74,14 @@ static void pixel_shuffle_row(void *context, long row) {
 
 void tk_pixel_shuffle(const float *x, const float *shortcut, long shortcut_channels, long height, long width,
                       long channels, float *y) {
-    struct shuffle t = {x, shortcut, shortcut_channels, height, width, channels, channels, y};
+    struct shuffle t = {.x = x,
+                        .shortcut = shortcut,
+                        .shortcut_channels = shortcut_channels,
+                        .height = height,
+                        .width = width,
+                        .channels = channels,
+                        .out_channels = channels,
+                        .y = y};
     tk_parallel(height * 2, pixel_shuffle_row, &t);
 }
 

@@ -28,8 +28,8 @@ struct tk_tree {
     int is_owned;
 };
 
-// A book on its way into the tree: rows of a code's numbers and, in one more place, its id. They are moved as a whole, so
-// that each step reads what lies side by side.
+// A book on its way into the tree: rows of a code's numbers and, in one more place, its id. They are moved as a whole,
+// so that each step reads what lies side by side.
 struct rows {
     float *data;
     long d;
@@ -74,8 +74,8 @@ static float pivot_of(const struct rows *r, long first, long last, int axis) {
     return middle_of(three[0], three[1], three[2]);
 }
 
-// Quickselect: of the rows first ..< last those that are smallest along `axis` to the places before `middle`. Equal ones
-// are exchanged too, so that many of them are cut in halves.
+// Quickselect: of the rows first ..< last those that are smallest along `axis` to the places before `middle`. Equal
+// ones are exchanged too, so that many of them are cut in halves.
 static void split(const struct rows *r, long first, long last, long middle, int axis) {
     long low = first, high = last - 1;
     while (low < high) {
@@ -166,7 +166,9 @@ static void build_book(void *context, long book) {
 }
 
 // Whether codebooks of that size can be trees.
-static int takes(long count, long d) { return count >= 2 * LEAF && count <= INT32_MAX && d >= 1 && d <= MOST_DIMENSIONS; }
+static int takes(long count, long d) {
+    return count >= 2 * LEAF && count <= INT32_MAX && d >= 1 && d <= MOST_DIMENSIONS;
+}
 
 // Nothing can be cut along what isn't a number.
 static int all_finite(const float *codes, long count) {
@@ -319,8 +321,13 @@ struct lookup {
 
 static void look_up(void *context, long q) {
     const struct lookup *l = context;
-    struct descent s = {.tree = l->tree, .kernels = tk_active(), .query = l->queries + q * l->tree->d,
-                        .book = q % l->tree->books, .id = INT32_MAX, .best = INFINITY, .second = INFINITY};
+    struct descent s = {.tree = l->tree,
+                        .kernels = tk_active(),
+                        .query = l->queries + q * l->tree->d,
+                        .book = q % l->tree->books,
+                        .id = INT32_MAX,
+                        .best = INFINITY,
+                        .second = INFINITY};
     descend(&s, 0, 0, 0, l->tree->count);
     l->ids[q] = s.id;
     l->best[q] = s.best;
@@ -328,6 +335,6 @@ static void look_up(void *context, long q) {
 }
 
 void tk_tree_nearest(const tk_tree *t, const float *queries, long count, int32_t *ids, float *best, float *second) {
-    struct lookup l = {t, queries, ids, best, second};
+    struct lookup l = {.tree = t, .queries = queries, .ids = ids, .best = best, .second = second};
     tk_parallel(count, look_up, &l);
 }

@@ -26,11 +26,12 @@ tk_winograd *tk_winograd_create(long height, long width, long inputs, long outpu
                                 size_t packed_bytes, const float *bias, int activation, int accumulate, int doubles,
                                 int rounded) {
     if (inputs % 16 != 0 || outputs % 32 != 0 || (rounded && tk_level() < TK_LEVEL_AVX512_BF16) ||
-        (doubles && (height % 2 != 0 || width % 2 != 0))) return NULL;
+        (doubles && (height % 2 != 0 || width % 2 != 0)))
+        return NULL;
     tk_winograd *w = calloc(1, sizeof *w);
     if (!w) abort();
-    *w = (tk_winograd){height,  width,       inputs,  outputs, activation, accumulate, doubles,
-                       rounded, tk_active(), weights, bias,    NULL};
+    *w = (tk_winograd){height,  width,   inputs,      outputs, activation, accumulate,
+                       doubles, rounded, tk_active(), weights, bias,       NULL};
     if (!packed_bytes) pack(w, weights, bias);
     else if (packed_bytes != weights_bytes(w)) {
         free(w);
@@ -78,7 +79,7 @@ void tk_winograd_run(const tk_winograd *w, const float *x, float *y) {
     long size = (tiles + strips - 1) / strips;
     long stride = products(w) * size * (TK_MOST_WINOGRAD_PANEL + (w->inputs * each + 3) / 4);
     float *scratch = tk_take_scratch((size_t)(threads * stride) * sizeof(float));
-    struct run t = {w, x, y, scratch, tiles, size, stride};
+    struct run t = {.w = w, .x = x, .y = y, .scratch = scratch, .tiles = tiles, .strip = size, .stride = stride};
     tk_parallel((tiles + size - 1) / size, strip, &t);
     tk_give_scratch(scratch);
 }

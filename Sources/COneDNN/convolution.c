@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 
-// Everything but the engine and the scratchpad is the convolution's own, so that it may be made on one thread and run on
-// another.
+// Everything but the engine and the scratchpad is the convolution's own, so that it may be made on one thread and run
+// on another.
 struct td_convolution {
     dnnl_stream_t stream;
     struct td_primitive primitive;
@@ -19,7 +19,8 @@ static dnnl_status_t describe(const struct td_shape *s, const float *bias, int a
     dnnl_dim_t out_width = (s->width + s->pad_left + s->pad_right - s->kernel_width) / s->stride + 1;
     dnnl_dims_t xd = {1, s->in_channels, s->height, s->width}, yd = {1, s->out_channels, out_height, out_width};
     dnnl_dims_t wd = {s->out_channels, s->in_channels, s->kernel_height, s->kernel_width}, bd = {s->out_channels};
-    dnnl_dims_t strides = {s->stride, s->stride}, before = {s->pad_top, s->pad_left}, after = {s->pad_bottom, s->pad_right};
+    dnnl_dims_t strides = {s->stride, s->stride}, before = {s->pad_top, s->pad_left},
+                after = {s->pad_bottom, s->pad_right};
     dnnl_memory_desc_t x, y, w, b;
     dnnl_memory_desc_init_by_tag(&x, 4, xd, factors, dnnl_nhwc);
     dnnl_memory_desc_init_by_tag(&y, 4, yd, dnnl_f32, dnnl_nhwc);
@@ -76,7 +77,9 @@ int td_run(td_convolution *c, const void *x, float *y) {
     return td_primitive_run(&c->primitive, c->stream, x, c->weights, c->bias, y);
 }
 
-struct td_packed td_packed_weights(const td_convolution *c) { return td_packed_of(c->weights, c->bias, c->layout); }
+struct td_packed td_packed_weights(const td_convolution *c) {
+    return td_packed_of(c->weights, c->bias, c->layout);
+}
 
 const char *td_implementation(const td_convolution *c) { return c->implementation; }
 

@@ -24,9 +24,11 @@ static void free_pad(void *of) {
     free(pad);
 }
 
-// Beyond it the library splits sums among threads where there are many (AMX), so that bits would depend on their number.
+// Beyond it the library splits sums among threads where there are many (AMX), so that bits would depend on their
+// number.
 static void cap_instructions(void) {
-    if (!getenv("DNNL_MAX_CPU_ISA") && !getenv("ONEDNN_MAX_CPU_ISA")) dnnl_set_max_cpu_isa(dnnl_cpu_isa_avx512_core_bf16);
+    if (!getenv("DNNL_MAX_CPU_ISA") && !getenv("ONEDNN_MAX_CPU_ISA"))
+        dnnl_set_max_cpu_isa(dnnl_cpu_isa_avx512_core_bf16);
 }
 
 static char version[96];
@@ -172,9 +174,11 @@ dnnl_status_t td_primitive_make(dnnl_primitive_desc_t described, struct td_primi
     *made = (struct td_primitive){0};
     dnnl_status_t status = dnnl_primitive_create(&made->primitive, described);
     if (status == dnnl_success)
-        status = dnnl_memory_create(&made->x, dnnl_primitive_desc_query_md(described, dnnl_query_src_md, 0), engine, NULL);
+        status =
+            dnnl_memory_create(&made->x, dnnl_primitive_desc_query_md(described, dnnl_query_src_md, 0), engine, NULL);
     if (status == dnnl_success)
-        status = dnnl_memory_create(&made->y, dnnl_primitive_desc_query_md(described, dnnl_query_dst_md, 0), engine, NULL);
+        status =
+            dnnl_memory_create(&made->y, dnnl_primitive_desc_query_md(described, dnnl_query_dst_md, 0), engine, NULL);
     const dnnl_memory_desc_t *pad = dnnl_primitive_desc_query_md(described, dnnl_query_scratchpad_md, 0);
     made->scratch_bytes = pad ? dnnl_memory_desc_get_size(pad) : 0;
     if (status == dnnl_success && made->scratch_bytes)
@@ -182,8 +186,8 @@ dnnl_status_t td_primitive_make(dnnl_primitive_desc_t described, struct td_primi
     return status;
 }
 
-dnnl_status_t td_primitive_run(const struct td_primitive *made, dnnl_stream_t stream, const void *x, dnnl_memory_t weights,
-                               dnnl_memory_t bias, void *y) {
+dnnl_status_t td_primitive_run(const struct td_primitive *made, dnnl_stream_t stream, const void *x,
+                               dnnl_memory_t weights, dnnl_memory_t bias, void *y) {
     dnnl_memory_set_data_handle(made->x, (void *)x);
     dnnl_memory_set_data_handle(made->y, y);
     dnnl_exec_arg_t args[5] = {{DNNL_ARG_SRC, made->x}, {DNNL_ARG_WEIGHTS, weights}, {DNNL_ARG_DST, made->y}};

@@ -10,7 +10,8 @@
 dnnl_engine_t td_engine(void);
 /// The calling thread's, at least so large; NULL where there is no memory. Its next caller gets the same.
 void *td_scratchpad(size_t bytes);
-/// Lays out `from`, described by `plain`, as `wanted`, in `*room`, which is for `free` once `to` is gone, after a failure too.
+/// Lays out `from`, described by `plain`, as `wanted`, in `*room`, which is for `free` once `to` is gone, after a
+/// failure too.
 dnnl_status_t td_pack(dnnl_stream_t stream, const dnnl_memory_desc_t *plain, const dnnl_memory_desc_t *wanted,
                       const void *from, void **room, dnnl_memory_t *to);
 /// Memory over bytes that were packed as `wanted` before; fails where that takes another number of them.
@@ -29,8 +30,8 @@ struct td_primitive {
 };
 /// After a failure too, `made` is for `td_primitive_free`.
 dnnl_status_t td_primitive_make(dnnl_primitive_desc_t described, struct td_primitive *made);
-dnnl_status_t td_primitive_run(const struct td_primitive *made, dnnl_stream_t stream, const void *x, dnnl_memory_t weights,
-                               dnnl_memory_t bias, void *y);
+dnnl_status_t td_primitive_run(const struct td_primitive *made, dnnl_stream_t stream, const void *x,
+                               dnnl_memory_t weights, dnnl_memory_t bias, void *y);
 void td_primitive_free(struct td_primitive *made);
 
 enum { TD_LAYOUT = 512 };

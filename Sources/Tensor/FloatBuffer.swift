@@ -1,8 +1,8 @@
 import CKernels
 import Glibc
 
-/// Owner of `count` floats, aligned to 64 bytes, not initialised; or of such a part of packed weights, which nobody may
-/// write to. Moves with ownership; let go at the end of its life.
+/// Owner of `count` floats, aligned to 64 bytes, not initialised; or of such a part of packed weights, which must not
+/// be written to. Moves with ownership; freed at the end of its life.
 public struct FloatBuffer: ~Copyable {
     public let count: Int
     public let data: UnsafeMutablePointer<Float>

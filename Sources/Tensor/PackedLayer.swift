@@ -8,7 +8,7 @@ public struct PackedLayer {
     public let layout: String
     /// The weights, and the bias where there is one; each aligned to 64 bytes.
     public let parts: [UnsafeRawBufferPointer]
-    /// What the bytes live as long as: the layer that made them, or the file that is mapped. Nobody writes to them.
+    /// What the bytes live as long as: the layer that made them, or the file that is mapped. They are never written to.
     public let owner: AnyObject
 
     public init(layout: String, parts: [UnsafeRawBufferPointer], owner: AnyObject) {

@@ -40,8 +40,8 @@ static void layer_norms(void) {
         for (long i = 0; i < WIDTH; i++) mean += x[r * WIDTH + i] / (double)WIDTH;
         for (long i = 0; i < WIDTH; i++) variance += pow(x[r * WIDTH + i] - mean, 2) / WIDTH;
         for (long i = 0; i < WIDTH; i++)
-            layer = larger(layer, fabs((x[r * WIDTH + i] - mean) / sqrt(variance + 1e-5) * gain[i] + bias[i] -
-                                       y[r * WIDTH + i]));
+            layer = larger(
+                layer, fabs((x[r * WIDTH + i] - mean) / sqrt(variance + 1e-5) * gain[i] + bias[i] - y[r * WIDTH + i]));
     }
     tk_rms_norm(x, x, ROWS, WIDTH, gain, bias, 1e-5f, 1, y);
     for (long r = 0; r < ROWS; r++) {
@@ -159,8 +159,8 @@ static void convolutions(void) {
         for (long row = 0; row < HEIGHT; row++)
             for (long column = 0; column < WIDTH; column++)
                 for (long o = 0; o < OUTPUTS; o++)
-                    error = larger(error, fabs(convolved(x, w, HEIGHT, WIDTH, INPUTS, o, row, column, doubles) + bias[o] -
-                                               y[(row * WIDTH + column) * OUTPUTS + o]));
+                    error = larger(error, fabs(convolved(x, w, HEIGHT, WIDTH, INPUTS, o, row, column, doubles) +
+                                               bias[o] - y[(row * WIDTH + column) * OUTPUTS + o]));
         tk_winograd_free(layer);
         say(doubles ? "Winograd, doubled picture" : "Winograd", error, 2e-5);
     }

@@ -7,7 +7,7 @@ import Testing
 struct PackedLayerTests {
     private static let levels = Compute.Level.allCases.filter { $0.rawValue <= Compute.bestLevel.rawValue }
 
-    /// The bytes elsewhere, as a file has them: whoever writes to them ends the process.
+    /// The bytes elsewhere, as a file has them: a write to them ends the process.
     private final class Copy {
         private var areas: [(UnsafeMutableRawPointer, Int)] = []
         private(set) var parts: [UnsafeRawBufferPointer] = []

@@ -1,12 +1,12 @@
-// Kernels that neither OpenBLAS nor oneDNN has or has as fast, float32 unless they say otherwise, and float32 matrix products on
-// OpenBLAS with a fused epilogue.
+// Kernels that neither OpenBLAS nor oneDNN has or has as fast, float32 unless they say otherwise, and float32 matrix
+// products on OpenBLAS with a fused epilogue.
 //
 // Layouts: matrices are row-major with a leading dimension `ld` in elements; pictures are (height, width, channels),
 // so a picture is the matrix (height * width, channels). All sizes are in elements. Scratch per thread is taken where a
 // kernel needs it, and a process without memory for it ends; nothing else fails: callers check shapes at load.
 //
-// Results don't depend on the number of threads: where work is cut by it (Winograd's strips, rows of products of 8 and 16 bits), the pieces are
-// computed independently of each other; elsewhere it is cut by shape alone.
+// Results don't depend on the number of threads: where work is cut by it (Winograd's strips, rows of products of 8 and
+// 16 bits), the pieces are computed independently of each other; elsewhere it is cut by shape alone.
 #ifndef CKERNELS_H
 #define CKERNELS_H
 
@@ -19,8 +19,8 @@
 void tk_set_threads(int count);
 /// Gives the C library's free memory back to the system.
 void tk_return_memory(void);
-/// Memory aligned to 64 bytes, for `free`, in huge pages where there are such; never NULL: it ends the process with a line
-/// where there is none.
+/// Memory aligned to 64 bytes, for `free`, in huge pages where there are such; never NULL: it ends the process with a
+/// line where there is none.
 void *tk_allocate(size_t bytes);
 int tk_threads(void);
 /// Index of the calling thread among those of `tk_parallel`, 0 ..< tk_threads().
@@ -30,13 +30,7 @@ int tk_thread_index(void);
 int tk_processors(void);
 
 /// 0 = SSE2, 1 = AVX2 + FMA, 2 = AVX-512 (F, BW, DQ, VL), 3 = and VNNI, 4 = and BF16.
-enum {
-    TK_LEVEL_SSE2 = 0,
-    TK_LEVEL_AVX2 = 1,
-    TK_LEVEL_AVX512 = 2,
-    TK_LEVEL_AVX512_VNNI = 3,
-    TK_LEVEL_AVX512_BF16 = 4
-};
+enum { TK_LEVEL_SSE2 = 0, TK_LEVEL_AVX2 = 1, TK_LEVEL_AVX512 = 2, TK_LEVEL_AVX512_VNNI = 3, TK_LEVEL_AVX512_BF16 = 4 };
 /// The best level this processor has.
 int tk_best_level(void);
 /// Forces a level for the calling thread's work (tests); the best one is used otherwise. Returns the level in force:
@@ -52,10 +46,10 @@ void tk_parallel(long count, void (*body)(void *context, long index), void *cont
 
 enum { TK_NONE = 0, TK_GELU = 1, TK_TANH = 2, TK_SILU = 3, TK_RELU = 4 };
 
-/// c (m, n), with leading dimension `ldc`, = activation(a (m, k) * w (n, k)^T + bias (n)), added to what is in c where `adds`:
-/// then without an activation. `bias` may be NULL.
-void tk_linear(long m, long n, long k, const float *a, const float *w, const float *bias, int activation, int adds, float *c,
-               long ldc);
+/// c (m, n), with leading dimension `ldc`, = activation(a (m, k) * w (n, k)^T + bias (n)), added to what is in c where
+/// `adds`: then without an activation. `bias` may be NULL.
+void tk_linear(long m, long n, long k, const float *a, const float *w, const float *bias, int activation, int adds,
+               float *c, long ldc);
 
 /// Rows side by side, of float32 or, where that isn't NULL, of bfloat16 numbers.
 struct tk_rows {
@@ -63,15 +57,16 @@ struct tk_rows {
     uint16_t *bfloat16;
 };
 
-/// A matrix product with its weights packed, rounded to 8 bits or to bfloat16 numbers, or as they are. Opaque; belongs to the level that
-/// is in force when it is made.
+/// A matrix product with its weights packed, rounded to 8 bits or to bfloat16 numbers, or as they are. Opaque; belongs
+/// to the level that is in force when it is made.
 typedef struct tk_product tk_product;
 
-/// `bits`: 8, 16 or 32. weights (outputs, inputs) and bias (outputs), which may be NULL, are copied; of 8 bits a weight becomes a
-/// step of its output times -127 to 127. Where `packed_bytes` isn't 0, weights are what `tk_product_weights` gave, so many
-/// bytes: they and the bias stay where they are, are only read, and must outlive the product. NULL below
-/// TK_LEVEL_AVX512_VNNI, of 16 bits below TK_LEVEL_AVX512_BF16, of 32 below TK_LEVEL_AVX512; of 8 bits for more than 66,311 inputs, whose sums could
-/// overflow; for no inputs or outputs; or where packed weights would be of another size.
+/// `bits`: 8, 16 or 32. weights (outputs, inputs) and bias (outputs), which may be NULL, are copied; of 8 bits a weight
+/// becomes a step of its output times -127 to 127. Where `packed_bytes` isn't 0, weights are what `tk_product_weights`
+/// gave, so many bytes: they and the bias stay where they are, are only read, and must outlive the product. NULL below
+/// TK_LEVEL_AVX512_VNNI, of 16 bits below TK_LEVEL_AVX512_BF16, of 32 below TK_LEVEL_AVX512; of 8 bits for more than
+/// 66,311 inputs, whose sums could overflow; for no inputs or outputs; or where packed weights would be of another
+/// size.
 tk_product *tk_product_create(int bits, long outputs, long inputs, const void *weights, size_t packed_bytes,
                               const float *bias);
 /// As they are computed with, `*bytes` of them, and the bias or NULL; they live as long as the product.
@@ -79,9 +74,9 @@ const void *tk_product_weights(const tk_product *product, size_t *bytes, const f
 /// How packed weights of so many bits lie: those of another text are other weights. Lives for ever.
 const char *tk_product_layout(int bits);
 /// y (rows, outputs) = activation(x (rows, inputs) w^T + bias), added to what is in y where `adds`: then without an
-/// activation and of float32 numbers. Of 8 bits, a row of x becomes its least number plus a step of its own times 0 to 255,
-/// and sums are of 32 bits and exact. Of 16 bits, x is of bfloat16 numbers
-/// and sums are float32. Of 32, x and y are of float32 numbers.
+/// activation and of float32 numbers. Of 8 bits, a row of x becomes its least number plus a step of its own times 0 to
+/// 255, and sums are of 32 bits and exact. Of 16 bits, x is of bfloat16 numbers and sums are float32. Of 32, x and y
+/// are of float32 numbers.
 void tk_product_run(const tk_product *product, long rows, struct tk_rows x, int activation, int adds, struct tk_rows y);
 void tk_product_free(tk_product *product);
 
@@ -167,12 +162,12 @@ void tk_add_repeated(const float *x, long pixels, long channels, long out_channe
 /// definition. Opaque; belongs to the level that is in force when it is made.
 typedef struct tk_winograd tk_winograd;
 
-/// weights (outputs, inputs, 3, 3) and bias (outputs), which may be NULL, are copied. Where `packed_bytes` isn't 0, weights
-/// are what `tk_winograd_weights` gave at this level, so many bytes: both stay where they are, are only read, and must outlive
-/// the convolution. `accumulate` adds to what y holds. `doubles`: of a picture of half the height and width, doubled by
-/// nearest neighbour. `rounded`: products of bfloat16 numbers, at TK_LEVEL_AVX512_BF16 only; transforms and sums stay
-/// float32. NULL where the sizes don't fit the kernels: inputs not a multiple of 16, outputs not one of 32, an odd size that
-/// is doubled; or where packed weights would be of another size.
+/// weights (outputs, inputs, 3, 3) and bias (outputs), which may be NULL, are copied. Where `packed_bytes` isn't 0,
+/// weights are what `tk_winograd_weights` gave at this level, so many bytes: both stay where they are, are only read,
+/// and must outlive the convolution. `accumulate` adds to what y holds. `doubles`: of a picture of half the height and
+/// width, doubled by nearest neighbour. `rounded`: products of bfloat16 numbers, at TK_LEVEL_AVX512_BF16 only;
+/// transforms and sums stay float32. NULL where the sizes don't fit the kernels: inputs not a multiple of 16, outputs
+/// not one of 32, an odd size that is doubled; or where packed weights would be of another size.
 tk_winograd *tk_winograd_create(long height, long width, long inputs, long outputs, const void *weights,
                                 size_t packed_bytes, const float *bias, int activation, int accumulate, int doubles,
                                 int rounded);
@@ -197,9 +192,9 @@ void tk_nearest(const float *queries, long count, long d, const float *codes, lo
 typedef struct tk_tree tk_tree;
 /// codes (books, count, d); copied. `NULL` where they can't be trees: of another size, or not all finite.
 tk_tree *tk_tree_create(const float *codes, long books, long count, long d);
-/// A tree in memory that `tk_tree_memory` gave, aligned to 64 bytes, of which nothing is copied: it is only read, and must
-/// outlive the tree. `NULL` where such books take another number of bytes. Of bytes that make no sense, it gives results that
-/// make none.
+/// A tree in memory that `tk_tree_memory` gave, aligned to 64 bytes, of which nothing is copied: it is only read, and
+/// must outlive the tree. `NULL` where such books take another number of bytes. Of bytes that make no sense, it gives
+/// results that make none.
 tk_tree *tk_tree_open(const void *memory, size_t bytes, long books, long count, long d);
 /// All that a tree is, `*bytes` of it; lives as long as the tree.
 const void *tk_tree_memory(const tk_tree *tree, size_t *bytes);
@@ -212,8 +207,8 @@ void tk_tree_copy(const tk_tree *tree, long book, long id, float *out);
 /// Distances (not squared): out (count, codes) of queries (count, d) to a transposed codebook (d, codes).
 void tk_distances(const float *queries, long count, long d, const float *codes, long code_count, float *out);
 
-/// Sinkhorn of arXiv 2512.16910's released code. distances (count, codes) are overwritten, with each row's probabilities up
-/// to a factor; ids (count).
+/// Sinkhorn of arXiv 2512.16910's released code. distances (count, codes) are overwritten, with each row's
+/// probabilities up to a factor; ids (count).
 void tk_sinkhorn(float *distances, long count, long codes, int32_t *ids);
 
 /// Adds scale * gumbel noise: x[i] += scale * -log(max(-log(max(u[i], 1e-20)), 1e-20)).
@@ -241,12 +236,13 @@ void tk_rms_norm_gradient(const float *x, const float *dy, long rows, long width
 /// sums (width) += the sums of x (rows, width) over rows.
 void tk_add_column_sums(const float *x, long rows, long width, float *sums);
 
-/// Of tk_depthwise with size up to 7: dw (size * size, channels) is added to. The input's gradient is tk_depthwise of dy
-/// with the kernel turned by 180 degrees.
+/// Of tk_depthwise with size up to 7: dw (size * size, channels) is added to. The input's gradient is tk_depthwise of
+/// dy with the kernel turned by 180 degrees.
 void tk_depthwise_weights_gradient(const float *x, const float *dy, long height, long width, long channels, long ldx,
                                    long size, float *dw);
 
-/// patches (height * width, 9 * channels): the 3x3 window around each pixel of x (height, width, channels), zero outside.
+/// patches (height * width, 9 * channels): the 3x3 window around each pixel of x (height, width, channels), zero
+/// outside.
 void tk_patches(const float *x, long height, long width, long channels, float *patches);
 /// Its transpose: dx is set.
 void tk_patches_gradient(const float *patches, long height, long width, long channels, float *dx);

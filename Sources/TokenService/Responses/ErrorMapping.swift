@@ -41,7 +41,7 @@ extension ServiceError {
         case .draining: self = .draining
         case .unknownModel(let id): self = .unknownModel(id, known: [])
         case .expired: self = .expired
-        case .cancelled: self.init(499, "client_gone", "the client went away")
+        case .cancelled: self.init(499, "client_gone", "the client disconnected")
         case .tokenizer(let error): self.init(error)
         }
     }

@@ -1,4 +1,5 @@
-// Row kernels over the pool's threads, in blocks of rows that depend on the shape alone.
+// Kernels of rows, each over the pool's threads in blocks that depend on the shape alone: norms, softmax, gates,
+// rounding to bfloat16, group normalisation, depthwise convolution.
 #include <math.h>
 
 #include "internal.h"
@@ -32,7 +33,7 @@ static void layer_norm_block(void *context, long index) {
 }
 
 void tk_layer_norm(const float *x, long rows, long width, const float *gain, const float *bias, float eps, float *y) {
-    struct rows t = {x, gain, bias, 0, rows, width, 0, eps, y, 0};
+    struct rows t = {.x = x, .gain = gain, .bias = bias, .rows = rows, .width = width, .eps = eps, .y = y};
     over_rows(&t, layer_norm_block);
 }
 
@@ -44,25 +45,37 @@ struct rounded_rows {
 static void layer_norm_bfloat16_block(void *context, long index) {
     struct rounded_rows *t = context;
     long first, n = take(&t->rows, index, &first), at = first * t->rows.width;
-    tk_active()->layer_norm_bfloat16(t->rows.x + at, n, t->rows.width, t->rows.gain, t->rows.bias, t->rows.eps, t->y + at);
+    tk_active()->layer_norm_bfloat16(t->rows.x + at, n, t->rows.width, t->rows.gain, t->rows.bias, t->rows.eps,
+                                     t->y + at);
 }
 
 void tk_layer_norm_bfloat16(const float *x, long rows, long width, const float *gain, const float *bias, float eps,
                             uint16_t *y) {
-    struct rounded_rows t = {{x, gain, bias, 0, rows, width, block_rows(width), eps, 0, 0}, y};
+    struct rounded_rows t = {
+        .rows =
+            {.x = x, .gain = gain, .bias = bias, .rows = rows, .width = width, .block = block_rows(width), .eps = eps},
+        .y = y};
     tk_parallel((rows + t.rows.block - 1) / t.rows.block, layer_norm_bfloat16_block, &t);
 }
 
 static void rms_norm_block(void *context, long index) {
     struct rows *t = context;
     long first, n = take(t, index, &first), at = first * t->width;
-    tk_active()->rms_norm(t->x + at, t->residual ? t->residual + at : 0, n, t->width, t->gain, t->bias, t->eps,
-                          t->relu, t->y + at);
+    tk_active()->rms_norm(t->x + at, t->residual ? t->residual + at : 0, n, t->width, t->gain, t->bias, t->eps, t->relu,
+                          t->y + at);
 }
 
 void tk_rms_norm(const float *x, const float *residual, long rows, long width, const float *gain, const float *bias,
                  float eps, int relu, float *y) {
-    struct rows t = {x, gain, bias, residual, rows, width, 0, eps, y, relu};
+    struct rows t = {.x = x,
+                     .gain = gain,
+                     .bias = bias,
+                     .residual = residual,
+                     .rows = rows,
+                     .width = width,
+                     .eps = eps,
+                     .y = y,
+                     .relu = relu};
     over_rows(&t, rms_norm_block);
 }
 
@@ -73,7 +86,7 @@ static void softmax_block(void *context, long index) {
 }
 
 void tk_softmax(float *x, long rows, long width) {
-    struct rows t = {0, 0, 0, 0, rows, width, 0, 0, x, 0};
+    struct rows t = {.rows = rows, .width = width, .y = x};
     over_rows(&t, softmax_block);
 }
 
@@ -84,7 +97,7 @@ static void gated_block(void *context, long index) {
 }
 
 void tk_gated(const float *x, long rows, long width, float *y) {
-    struct rows t = {x, 0, 0, 0, rows, width, 0, 0, y, 0};
+    struct rows t = {.x = x, .rows = rows, .width = width, .y = y};
     over_rows(&t, gated_block);
 }
 
@@ -103,7 +116,7 @@ static void bfloat16_block(void *context, long index) {
 }
 
 void tk_to_bfloat16(const float *x, long count, uint16_t *y) {
-    struct bfloat16 t = {x, count, y};
+    struct bfloat16 t = {.x = x, .count = count, .y = y};
     tk_parallel((count + FLAT_BLOCK - 1) / FLAT_BLOCK, bfloat16_block, &t);
 }
 
@@ -144,7 +157,8 @@ void tk_group_norm_silu(const float *x, long pixels, long channels, long groups,
                         float eps, double *scratch, float *y) {
     long blocks = (pixels + NORM_ROWS - 1) / NORM_ROWS, each = channels / groups;
     float *scale = (float *)(scratch + blocks * 2 * channels), *shift = scale + channels;
-    struct group_norm t = {x, pixels, channels, scratch, scale, shift, y};
+    struct group_norm t = {
+        .x = x, .pixels = pixels, .channels = channels, .partial = scratch, .scale = scale, .shift = shift, .y = y};
     tk_parallel(blocks, group_sums, &t);
     for (long g = 0; g < groups; g++) {
         double sum = 0, square = 0, count = (double)pixels * (double)each;
@@ -178,6 +192,14 @@ static void depthwise_row(void *context, long row) {
 
 void tk_depthwise(const float *x, long height, long width, long channels, long ldx, long size, const float *w,
                   const float *bias, float *y) {
-    struct depthwise t = {x, w, bias, height, width, channels, ldx, size, y};
+    struct depthwise t = {.x = x,
+                          .w = w,
+                          .bias = bias,
+                          .height = height,
+                          .width = width,
+                          .channels = channels,
+                          .ldx = ldx,
+                          .size = size,
+                          .y = y};
     tk_parallel(height, depthwise_row, &t);
 }
