@@ -17,7 +17,7 @@
 enum { SUMS = 12, TURNS = 5, MEMORY = 256 << 20 };
 static const double SPAN = 0.2;
 
-/// Runs a loop `count` times; returns what keeps the compiler from leaving it out.
+/// Runs a loop `count` times; returns a sum, so that the compiler can't remove the loop.
 typedef float (*loop)(long count);
 
 #if defined(__x86_64__)

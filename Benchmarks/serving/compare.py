@@ -3,8 +3,8 @@
 A part of run.py, which see. Both servers are up at once and take turns; the Python server, which takes a seventh of a
 processor without requests, is stopped (SIGSTOP) while ours is asked. Each round measures how fast they answer 32
 requests, 16 of them in flight at a time (images/s), and right after each what its engine does with such images when
-nothing is around it: HTTP's share of its engine is told for both. Then the same load goes to all, four fifths of what
-the Python server can do, and the times of answers count. One image a request, as base64 in JSON, the same bytes to
+nothing is around it: HTTP's share of its engine is printed for both. Then the same load goes to all, four fifths of
+what the Python server can do, and the times of answers count. One image a request, as base64 in JSON, the same bytes to
 both; two mixes: encodes alone, and seven encodes for each decode of 8 steps. The Python server's batches are as large
 as is fastest, and PyTorch without it computes the same batches by the same code. Server, generator and model share the
 machine's cores. int8 is compared with PyTorch's bf16.
