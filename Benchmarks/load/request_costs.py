@@ -8,8 +8,9 @@ the one and then the other, in the next round the other way round:
 
 - live: processor time (user and system) of the process for a request to /health/live, under wrk, 64 connections
 - encode: processor time for an encode request in all threads but the engine's, 16 in flight
-- refusal: processor time for a 429 under ten times the capacity, in all threads but the engine's, without the good
-  requests' share
+- refusal: processor time for a 429 at REFUSED requests a second, which is ten times what a fast machine can do, in all
+  threads but the engine's. The service has a queue of one image, so that few requests are good and their share, which
+  is taken off, is small
 - goodput: good responses a second under ten times the capacity, beside the capacity that the same process had just
   before
 
@@ -69,13 +70,16 @@ def measure(executable, a):
             encode = flood.result()["encode"]
         figures["encode"] = beside.seconds / encode["right"] * 1e6
         peak = statistics.mean(encode["right_by_second"][1:a.seconds])
+        flood = Flood(running, a.seconds + 3, [plan_line("encode", f"rate={10 * peak:.0f}", known.encode)])
+        right = flood.result()["encode"]["right_by_second"]
+        figures["capacity"] = peak
+        figures["goodput"] = statistics.mean(right[3:a.seconds + 3]) / peak
+    with Service(BUILT_IN, "--threads", "1", "--queued-images", "1") as running:
+        requests = [KnownRequests(BUILT_IN, running).encode[-1]]
         with Beside(running.pid) as beside:
-            flood = Flood(running, a.seconds + 3, [plan_line("encode", f"rate={10 * peak:.0f}", known.encode)])
-            encode = flood.result()["encode"]
+            encode = Flood(running, a.seconds, [plan_line("encode", f"rate={a.refused}", requests)]).result()["encode"]
         refused = encode["statuses"]["429"]["count"]
         figures["refusal"] = (beside.seconds * 1e6 - figures["encode"] * encode["right"]) / refused
-        figures["capacity"] = peak
-        figures["goodput"] = statistics.mean(encode["right_by_second"][3:a.seconds + 3]) / peak
     return figures
 
 
@@ -86,6 +90,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--connections", type=int, default=64)
+    parser.add_argument("--refused", type=int, default=1400)
     parser.add_argument("--json", default=os.path.join(WORK, "request_costs.json"))
     a = parser.parse_args()
     health_vs_nginx.install()
