@@ -2,7 +2,6 @@ import ArgumentParser
 import FilePaths
 import ImageInput
 import TokenFormats
-import TokenService
 import TokenizerCore
 
 /// `tessera decode`: tokens to images.

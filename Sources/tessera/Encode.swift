@@ -1,7 +1,6 @@
 import ArgumentParser
 import FilePaths
 import TokenFormats
-import TokenService
 import TokenizerCore
 
 /// `tessera encode`: images to tokens, in the bytes of the server's response.

@@ -5,7 +5,6 @@ import ImageInput
 import JSON
 import Models
 import TokenFormats
-import TokenService
 import TokenizerCore
 
 /// `tessera eval`: how close reconstructions are to their originals, and how evenly the codes are used.

@@ -5,7 +5,6 @@ import ImageInput
 import JSON
 import Models
 import TokenFormats
-import TokenService
 import TokenizerCore
 
 /// What `tessera eval` measured.

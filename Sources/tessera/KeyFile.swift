@@ -1,6 +1,5 @@
 import FilePaths
 import Foundation
-import TokenService
 
 /// Reads API keys from a file and the environment. Errors never contain a key.
 enum KeyFile {

@@ -1,7 +1,6 @@
 import ArgumentParser
 import ImageInput
 import TokenFormats
-import TokenService
 import TokenizerCore
 
 /// How pictures are read.

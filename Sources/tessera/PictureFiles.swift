@@ -1,7 +1,6 @@
 import FilePaths
 import ImageInput
 import TokenFormats
-import TokenService
 import TokenizerCore
 
 extension Files {

@@ -4,7 +4,6 @@ import FilePaths
 import ImageInput
 import JSON
 import TokenFormats
-import TokenService
 import TokenizerCore
 
 /// `tessera reconstruct`: pictures through their tokens and back.

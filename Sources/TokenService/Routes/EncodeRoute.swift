@@ -1,7 +1,6 @@
 import Batching
 import HTTPWire
 import ImageInput
-import JSON
 import TokenFormats
 import TokenizerCore
 

@@ -28,7 +28,6 @@ final class Route: Sendable {
     }
 
     let method: String
-    /// As it is written in the table.
     /// As it is written in the table; a segment `{name}` stands for any one, the parameter of that name.
     let path: String
     let needs: Needs

@@ -27,10 +27,10 @@ final class LogWriter: Sendable {
     private let state = Mutex(State())
     private let wake = DispatchSemaphore(value: 0)
     /// Ends the gathering.
-    private let hurry = DispatchSemaphore(value: 0)
+    private let flushRequested = DispatchSemaphore(value: 0)
 
-    /// Seconds that a line may wait for others.
-    private static let gathering = 0.02
+    /// Between two writes: how long a line may wait for others.
+    private static let gathering = Duration.milliseconds(20)
 
     /// - Parameters:
     ///   - capacity: lines that wait at most.
@@ -56,23 +56,27 @@ final class LogWriter: Sendable {
             return (state.entries.count == 1, state.lines == capacity / 2)
         }
         if isFirst { wake.signal() }
-        if isMuch { hurry.signal() }
+        if isMuch { flushRequested.signal() }
     }
 
     /// Waits until what has been added is written, for a bounded time.
     @discardableResult func flush(within seconds: Double) -> Bool {
         let mark = DispatchSemaphore(value: 0)
         state.withLock { $0.entries.append(.mark(mark)) }
-        hurry.signal()
+        flushRequested.signal()
         wake.signal()
         return mark.wait(timeout: .now() + seconds) == .success
     }
 
     private func run() {
         var lost = 0
+        var latest = ContinuousClock.now
         while true {
             wake.wait()
-            _ = hurry.wait(timeout: .now() + Self.gathering)
+            // A line that comes after a pause is written at once.
+            let rest = latest + Self.gathering - .now
+            if rest > .zero { _ = flushRequested.wait(timeout: .now() + rest / .seconds(1)) }
+            latest = .now
             let taken = state.withLock { state in
                 defer { state = State() }
                 return state
