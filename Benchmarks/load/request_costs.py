@@ -75,7 +75,7 @@ def measure(executable, a):
         figures["capacity"] = peak
         figures["goodput"] = statistics.mean(right[3:a.seconds + 3]) / peak
     with Service(BUILT_IN, "--threads", "1", "--queued-images", "1") as running:
-        requests = [KnownRequests(BUILT_IN, running).encode[-1]]
+        requests = [known.encode[-1]]
         with Beside(running.pid) as beside:
             encode = Flood(running, a.seconds, [plan_line("encode", f"rate={a.refused}", requests)]).result()["encode"]
         refused = encode["statuses"]["429"]["count"]
